@@ -1,0 +1,134 @@
+"""The computed part of a snapshot: values, ranks and map layers, each redone only when its inputs change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from bourg.indicators import engine, invariants, ranks
+from bourg.indicators.registry import Indicator, load_indicators
+from bourg.indicators.tables import TABLES, TableInput
+from bourg.indicators.typologies import categorise, load_typology
+from bourg.maps.outlines import write_outlines
+from bourg.maps.points import write_points
+from bourg.sources.model import load_catalogue
+from bourg.store.cache import StepCache, code_digest, digest
+from bourg.store.tables import Table
+
+MAP_FOLDER = "cartes"
+PLACE_COLUMNS = ("place_id", "name", "type", "detail", "label", "code", "longitude", "latitude")
+
+
+def table_inputs(tables: dict[str, Table]) -> dict[str, TableInput]:
+    """Return the tables that indicators read, as the engine wants them."""
+    catalogue = load_catalogue()
+    return {
+        name: TableInput(
+            frame=table.frame.lazy(),
+            source_ids=table.sources,
+            origin_demo=table.demo,
+            coverage=table.coverage,
+            cog=catalogue[table.sources[0]].cog,
+            vintage=table.vintage,
+            year_coverage=table.year_coverage,
+            undivided=table.undivided,
+        )
+        for name, table in tables.items()
+        if name in TABLES
+    }
+
+
+def _inputs_key(item: Indicator, keys: dict[str, str], code: str) -> str:
+    names = {*item.data_tables, *item.declaration.fallback.values(), "communes", "population"}
+    return digest(item.id, code, *(f"{name}={keys.get(name, '-')}" for name in sorted(names)))
+
+
+def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> tuple[Path, list[str]]:
+    """Compute what changed and return the folder of ``values.parquet`` and ``ranks.parquet``, with the violations.
+
+    Every indicator is a step of its own, kept under the digest of the tables it reads: a new vintage of one source
+    recomputes the indicators that read it and no other.
+    """
+    code = code_digest("indicators", "geography")
+    indicators = load_indicators()
+    inputs = table_inputs(tables)
+    steps = {item.id: _inputs_key(item, keys, code) for item in indicators.values()}
+    stale = [name for name, key in steps.items() if not cache.has(f"values-{name}", key)]
+    communes = tables["communes"].frame
+    fresh: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
+    if stale:
+        computed = engine.compute(inputs, indicators=stale)
+        ranked = ranks.percentiles(computed, communes)
+        by_value = computed.partition_by("indicator", as_dict=True)
+        by_rank = ranked.partition_by("indicator", as_dict=True)
+        fresh = {name: (by_value[(name,)], by_rank.get((name,), ranked.clear())) for name in stale}
+
+    folders = []
+    for name, key in steps.items():
+
+        def make(folder: Path, name: str = name) -> None:
+            computed, ranked = fresh[name]
+            computed.write_parquet(folder / "values.parquet")
+            ranked.write_parquet(folder / "ranks.parquet")
+
+        folders.append(cache.step(f"values-{name}", key, make))
+
+    def gather(folder: Path) -> None:
+        table = pl.concat([pl.read_parquet(path / "values.parquet") for path in folders])
+        found = invariants.check(table, tables=inputs)
+        (folder / "violations.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+        table.sort("code", "indicator", "level").write_parquet(
+            folder / "values.parquet", statistics=True, row_group_size=20_000
+        )
+        ranked = pl.concat([pl.read_parquet(path / "ranks.parquet") for path in folders])
+        ranked.sort("code", "indicator").write_parquet(folder / "ranks.parquet", statistics=True, row_group_size=20_000)
+
+    folder = cache.step("values", digest(code, *sorted(path.name for path in folders)), gather)
+    return folder, json.loads((folder / "violations.json").read_text(encoding="utf-8"))
+
+
+def places_with_category(table: Table) -> pl.DataFrame:
+    """Return the places with the French label of their map category and the ``demo`` mark of their table."""
+    typology = load_typology("carte")
+    category = categorise(pl.col("type"), "carte")
+    labels = {name: typology.label_of(name) for name in (*typology.categories, "non_classe", "festival")}
+    return table.frame.with_columns(category=category.replace_strict(labels), demo=pl.lit(table.demo)).select(
+        *PLACE_COLUMNS, "category", "demo"
+    )
+
+
+def maps(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> list[Path]:
+    """Write the outlines and the points of the map; return their folders."""
+    communes = tables["communes"].frame
+    names = communes.select("code", "name", "departement", "xmin", "ymin", "xmax", "ymax")
+
+    def outlines(folder: Path) -> None:
+        polygons = names.select("code", "name", "departement").join(tables["outlines"].frame, on="code", how="left")
+        departements = dict(tables["departements"].frame.select("code", "name").iter_rows())
+        write_outlines(polygons, folder / MAP_FOLDER, departement_names=departements)
+
+    code = code_digest("maps", "build/layers.py")
+    folders = [cache.step("contours", digest(keys["outlines"], code), outlines)]
+    places = tables.get("culture_places")
+    typology_code = code_digest("indicators/typologies.py", "indicators/typology_tables")
+
+    def points(folder: Path) -> None:
+        frame = places_with_category(places) if places else pl.DataFrame(schema=_NO_PLACE)
+        titles = [load_catalogue()[source].title for source in places.sources] if places else []
+        write_points(frame, names, folder / MAP_FOLDER, sources=titles)
+        (folder / "tables").mkdir()
+        frame.sort("code", "place_id", nulls_last=True).write_parquet(
+            folder / "tables" / "culture_places.parquet", statistics=True, row_group_size=20_000
+        )
+
+    key = digest(keys.get("culture_places", "-"), bool(places and places.demo), typology_code, code)
+    folders.append(cache.step("lieux", key, points))
+    return folders
+
+
+_NO_PLACE = {
+    **dict.fromkeys(("place_id", "name", "type", "detail", "label", "code", "category"), pl.String),
+    "longitude": pl.Float64, "latitude": pl.Float64, "demo": pl.Boolean,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""One module per page: it draws, it does not compute."""

@@ -1,0 +1,1 @@
+"""Territory codes, names, levels and vintages: the only door through which a code enters."""

@@ -1,0 +1,1 @@
+"""The indicator engine: declared objects, one file per theme."""

@@ -1,0 +1,1 @@
+"""One module per theme; importing it declares its indicators."""

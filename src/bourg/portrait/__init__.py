@@ -1,0 +1,1 @@
+"""The portrait document of a town, and its faces."""

@@ -1,0 +1,1 @@
+"""One module per official format; each turns a file into typed tables and counts what it rejects."""

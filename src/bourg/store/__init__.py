@@ -1,0 +1,1 @@
+"""Snapshots: raw files, typed tables, values; atomic, dated, checksummed."""

@@ -1,0 +1,77 @@
+"""French texts: numbers, dates, plurals, lists. Nothing here knows what is being described."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from babel.dates import format_date as _babel_date
+from babel.numbers import format_decimal
+
+LOCALE = "fr_FR"
+NBSP = "\u00a0"
+# First word of a unit when the value is singular, which in French means under 2.
+_SINGULAR = {
+    "communes": "commune",
+    "équipements": "équipement",
+    "écrans": "écran",
+    "fauteuils": "fauteuil",
+    "festivals": "festival",
+    "habitants": "habitant",
+    "lieux": "lieu",
+    "logements": "logement",
+    "ménages": "ménage",
+    "musées": "musée",
+    "personnes": "personne",
+    "types": "type",
+}
+
+
+def format_number(value: float, decimals: int = 0) -> str:
+    """Return ``12 345,6``: narrow no-break spaces between thousands, decimal comma, fixed decimals."""
+    # Python rounds halves to even on the binary value, as tables of statistics do; + 0.0 removes a minus zero.
+    rounded = round(float(value), decimals) + 0.0
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return format_decimal(rounded, format=pattern, locale=LOCALE)
+
+
+def format_unit(value: float, unit: str) -> str:
+    """Return the unit that follows ``value``, its first word in the singular under 2."""
+    first, space, rest = unit.partition(" ")
+    return _SINGULAR.get(first, first) + space + rest if abs(value) < 2 else unit
+
+
+def format_value(value: float, unit: str = "", decimals: int = 0) -> str:
+    """Return a number and its unit joined by a no-break space: ``12,3 %``."""
+    number = format_number(value, decimals)
+    return f"{number}{NBSP}{format_unit(round(value, decimals), unit)}" if unit else number
+
+
+def format_date(day: dt.date | str, style: str = "long") -> str:
+    """Return ``1er octobre 2020`` from a date or an ISO text.
+
+    Raises
+    ------
+    ValueError
+        When the text is not an ISO date.
+    """
+    date = dt.date.fromisoformat(day) if isinstance(day, str) else day
+    text = _babel_date(date, format=style, locale=LOCALE)
+    return text.replace("1 ", "1er ", 1) if style == "long" and date.day == 1 and text.startswith("1 ") else text
+
+
+def plural(count: float, singular: str, plural_form: str | None = None) -> str:
+    """Return the word for this count: ``commune`` under 2, else ``plural_form`` (``communes`` by default)."""
+    return singular if abs(count) < 2 else (plural_form or f"{singular}s")
+
+
+def count_of(count: int, singular: str, plural_form: str | None = None) -> str:
+    """Return ``1 234 communes``."""
+    return f"{format_number(count)}{NBSP}{plural(count, singular, plural_form)}"
+
+
+def join_words(words: Sequence[str], conjunction: str = "et") -> str:
+    """Return ``a, b et c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
