@@ -1,5 +1,5 @@
 # Bourg: `make run` opens the observatory, `make test` proves it. Both do all the set-up.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -15,7 +15,8 @@ help:
 	@echo "make bench    mesure la vitesse face aux outils voisins"
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "L'environnement Python n'a pas pu être créé. Sur Debian ou Ubuntu : sudo apt-get install python3-venv" >&2; exit 1; }
 
 $(STAMP): requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

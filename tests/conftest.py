@@ -72,16 +72,22 @@ def demo_dir(shared_tmp: Path, registry: dict[str, pl.DataFrame]) -> Path:
     with _once(shared_tmp / "demo.lock"):
         if not (folder / "done").exists():
             generate(
-                folder, registry["communes"], registry["iris"], scale="small", departements=DEPARTEMENTS,
-                outlines=registry["outlines"], epci=registry["epci"], former=registry["former_communes"],
-            )  # fmt: skip
+                folder,
+                registry["communes"],
+                registry["iris"],
+                scale="small",
+                departements=DEPARTEMENTS,
+                outlines=registry["outlines"],
+                epci=registry["epci"],
+                former=registry["former_communes"],
+            )
             (folder / "done").touch()
     return folder
 
 
 @pytest.fixture(scope="session")
 def small_settings(shared_tmp: Path, demo_dir: Path) -> Settings:
-    """An installation with a built demonstration snapshot: whole-country communes, generated files of a few departments."""
+    """An installation with a built snapshot: every commune, generated files of a few departments."""
     settings = Settings(home=demo_dir.parent)
     with _once(shared_tmp / "build.lock"):
         if SnapshotStore(settings.snapshots).current_id() is None:

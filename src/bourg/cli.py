@@ -8,20 +8,22 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from bourg import __version__
+from bourg.cli_french import ClickException, FrenchCommand, FrenchGroup, NoArgsIsHelpError, PipeClosedError, usage_error
 from bourg.cli_progress import ByteBars, StepBar
 from bourg.errors import BourgError, ParameterError
 from bourg.settings import Settings, load_settings
 
 app = typer.Typer(
     name="bourg",
+    cls=FrenchGroup,
+    subcommand_metavar="COMMANDE [ARGUMENTS]...",
     help="Bourg, l'observatoire ouvert des petites villes. Pour commencer : « bourg demo » puis « bourg serve ».",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,6 +31,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+if TYPE_CHECKING:
+    from bourg.build.builder import BuildReport
+
+_ORIGINS = {"mirror": "miroir", "fetched": "téléchargé", "registry": "registre", "demo": "DÉMONSTRATION"}
+# What shells give to a program stopped by Ctrl+C.
+_INTERRUPTED = 130
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Sortie JSON sur la sortie standard.")]
 MirrorOption = Annotated[
@@ -48,12 +57,14 @@ def _settings(mirror: Path | None = None) -> Settings:
     settings = load_settings(mirror=mirror)
     if settings.mirror is not None and not settings.mirror.is_dir():
         raise ParameterError(
-            "Le dossier du miroir n'existe pas.", where=str(settings.mirror), next_step="vérifiez le chemin de --mirror."
+            "Le dossier du miroir n'existe pas.",
+            where=str(settings.mirror),
+            next_step="vérifiez le chemin de --mirror, ou la variable BOURG_MIRROR.",
         )
     return settings
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def fetch(
     sources: Annotated[list[str] | None, typer.Argument(help="Sources à télécharger (toutes par défaut).")] = None,
     as_json: JsonOption = False,
@@ -79,10 +90,12 @@ def fetch(
         raise typer.Exit(5)
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def build(
     mirror: MirrorOption = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Complète ce qui manque par des données de démonstration.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Complète ce qui manque par des données de démonstration.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Construit un instantané à partir des fichiers trouvés (miroir, téléchargements, registres)."""
@@ -94,7 +107,9 @@ def build(
         if demo:
             ensure_demo(settings, lambda label, share: bar.advance(label, 0.3 * share))
         start = 0.3 if demo else 0.0
-        snapshot, report = run(settings, demo=demo, progress=lambda label, share: bar.advance(label, start + (1 - start) * share))
+        snapshot, report = run(
+            settings, demo=demo, progress=lambda label, share: bar.advance(label, start + (1 - start) * share)
+        )
     summary = {
         "instantane": snapshot.id, "dossier": str(snapshot.folder), "demonstration": snapshot.demo,
         "recalcule": report.recomputed, "reutilise": report.reused, **report.to_dict(),
@@ -107,51 +122,61 @@ def build(
         raise typer.Exit(4)
 
 
-def _describe_build(identifier: str, report: Any) -> None:  # noqa: ANN401
+def _describe_build(identifier: str, report: BuildReport) -> None:
     for item in report.sources:
-        origin = {"mirror": "miroir", "fetched": "téléchargé", "registry": "registre", "demo": "DÉMONSTRATION"}[item["origine"]]
-        _print(f"{item['source']}/{item['ressource']} ({origin}) : {item['lignes_gardees']} lignes sur {item['lignes_lues']}")
+        read = f"{item['lignes_gardees']} lignes sur {item['lignes_lues']}"
+        _print(f"{item['source']}/{item['ressource']} ({_ORIGINS[item['origine']]}) : {read}")
         for reason, rejection in item["rejets"].items():
             _print(f"    écarté : {rejection['nombre']} × {reason} (ex. {' ; '.join(rejection['exemples'][:2])})")
         for what, count in item["reparations"].items():
             _print(f"    réparé : {count} × {what}")
     for failure in report.failures:
-        _print(f"{failure['source']}/{failure['ressource']} : ARRÊTÉE. {failure['quoi']} {failure['ou']} {failure['pourquoi']}")
+        told = [failure[part] for part in ("quoi", "ou", "pourquoi", "que_faire") if failure[part]]
+        _print(f"{failure['source']}/{failure['ressource']} : ARRÊTÉE. {' — '.join(told)}")
     for table, moves in report.moves.items():
         unmoved = [item for move in moves.values() for item in move.get("non_deplacees", [])]
         if unmoved:
-            codes = ", ".join(item["code"] for item in unmoved[:8])
-            _print(f"{table} : {len(unmoved)} codes non placés dans la géographie de référence ({codes}{'…' if len(unmoved) > 8 else ''})")
+            codes = ", ".join(item["code"] for item in unmoved[:8]) + ("…" if len(unmoved) > 8 else "")
+            _print(f"{table} : {len(unmoved)} codes non placés dans la géographie de référence ({codes})")
     _print(f"{len(report.recomputed)} étapes calculées, {len(report.reused)} réutilisées.")
     _print(f"Instantané {identifier} en service.")
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def demo(
     force: Annotated[bool, typer.Option("--force", help="Refait les fichiers même s'ils existent.")] = False,
+    sample: Annotated[
+        Path | None,
+        typer.Option("--sample", help="Écrit seulement l'échantillon mock_cultural_data.csv dans ce dossier."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fabrique la démonstration (communes vraies, le reste généré et marqué) et la met en service."""
     from bourg.build import build as run  # noqa: PLC0415
-    from bourg.build.demonstration import ensure_demo  # noqa: PLC0415
+    from bourg.build.demonstration import ensure_demo, write_sample  # noqa: PLC0415
 
+    if sample is not None:
+        _print(str(write_sample(sample, _settings())))
+        return
     # A demonstration is the same for everybody: a mirror of the environment is not read here.
     settings = replace(_settings(), mirror=None)
     with StepBar(console, "Démonstration", quiet=as_json) as bar:
         ensure_demo(settings, lambda label, share: bar.advance(label, 0.45 * share), force=force)
-        snapshot, report = run(settings, demo=True, progress=lambda label, share: bar.advance(label, 0.45 + 0.55 * share))
+        snapshot, report = run(
+            settings, demo=True, progress=lambda label, share: bar.advance(label, 0.45 + 0.55 * share)
+        )
     if as_json:
         _print_json({"instantane": snapshot.id, "dossier": str(snapshot.folder), **report.to_dict()})
     else:
         _print(f"Instantané de démonstration {snapshot.id} en service. Ouvrez-le avec : bourg serve")
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def sources(
     explain: Annotated[str | None, typer.Option("--explain", help="Décrit une source.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Liste les sources officielles, ou en décrit une."""
+    """Liste les sources officielles, ou en décrit une."""  # noqa: D401 - French
     from bourg.sources.model import get_source, load_catalogue  # noqa: PLC0415
 
     if explain:
@@ -159,10 +184,18 @@ def sources(
         if as_json:
             _print_json(source.model_dump(mode="json"))
             return
-        lines = [source.title, f"Producteur : {source.producer}", f"Licence : {source.licence}", f"Mise à jour : {source.rhythm}",
-                 f"Page : {source.landing_page}", f"Grain : {source.grain}", f"Tables : {', '.join(source.tables)}"]  # fmt: skip
+        lines = [
+            source.title,
+            f"Producteur : {source.producer}",
+            f"Licence : {source.licence}",
+            f"Mise à jour : {source.rhythm}",
+            f"Page : {source.landing_page}",
+            f"Grain : {source.grain}",
+            f"Tables : {', '.join(source.tables)}",
+        ]
         for resource in source.resources:
-            lines.append(f"- {resource.id} : {resource.vintage} ({resource.url or resource.package or 'plus en ligne'})")
+            address = resource.url or resource.package or "plus en ligne"
+            lines.append(f"- {resource.id} : {resource.vintage} ({address})")
             lines += [f"    attention : {text}" for text in resource.caveats]
         lines += [f"Limite : {text}" for text in source.caveats]
         _print("\n".join(lines))
@@ -171,15 +204,16 @@ def sources(
     if as_json:
         _print_json([source.model_dump(mode="json") for source in catalogue])
         return
-    _table(["Source", "Titre", "Producteur", "Fichiers"], [[s.id, s.title, s.producer, str(len(s.resources))] for s in catalogue])
+    rows = [[source.id, source.title, source.producer, str(len(source.resources))] for source in catalogue]
+    _table(["Source", "Titre", "Producteur", "Fichiers"], rows)
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def indicators(
     explain: Annotated[str | None, typer.Option("--explain", help="Décrit un indicateur.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Liste les indicateurs, ou en décrit un (formule, sources, limites)."""
+    """Liste les indicateurs, ou en décrit un (formule, sources, limites)."""  # noqa: D401 - French
     from bourg.indicators.registry import get_indicator, load_indicators  # noqa: PLC0415
 
     if explain:
@@ -201,7 +235,7 @@ def indicators(
     _table(["Identifiant", "Indicateur", "Unité", "Thème"], [[d.id, d.label, d.unit, d.theme] for d in known])
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def portrait(
     commune: Annotated[str, typer.Argument(metavar="CODE", help="Code Insee, ou nom sans ambiguïté.")],
     as_json: JsonOption = False,
@@ -218,7 +252,7 @@ def portrait(
         _print(document.to_text())
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def serve(
     port: Annotated[int, typer.Option(help="Port d'écoute.", min=1, max=65535)] = 8501,
     host: Annotated[str, typer.Option(help="Adresse d'écoute.")] = "localhost",
@@ -238,14 +272,15 @@ def serve(
             run(settings, demo=True, progress=lambda label, share: bar.advance(label, 0.45 + 0.55 * share))
     root = Path(__file__).resolve().parents[2]
     script = root / "app.py" if (root / "app.py").is_file() else Path(__file__).parent / "dashboard" / "app.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", host]
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += ["--server.port", str(port), "--server.address", host]
     _print(f"L'observatoire est ouvert : http://{host}:{port} (Ctrl+C pour l'arrêter)")
     sys.stdout.flush()
     os.chdir(script.parent)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def assets() -> None:
     """Installe les bibliothèques de la carte (une fois)."""
     from bourg.web.assets import ensure_assets  # noqa: PLC0415
@@ -255,7 +290,7 @@ def assets() -> None:
     _print(f"Bibliothèques de la carte : {folder}")
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def doctor(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
     """Vérifie l'installation : dossiers, bibliothèques, instantané, fichiers trouvés."""
     from bourg.doctor import examine  # noqa: PLC0415
@@ -270,7 +305,7 @@ def doctor(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(7)
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Échoue si une page n'est plus à jour.")] = False,
 ) -> None:
@@ -280,14 +315,16 @@ def docs(
     folder = Path(__file__).resolve().parents[2] / "docs"
     if check:
         if late := outdated_pages(folder):
-            raise ParameterError("Des pages ne sont plus à jour.", where=", ".join(late), next_step="lancez : bourg docs.")
+            raise ParameterError(
+                "Des pages ne sont plus à jour.", where=", ".join(late), next_step="lancez : bourg docs."
+            )
         _print("La documentation est à jour.")
         return
     for name in write_pages(folder):
         _print(f"docs/{name}")
 
 
-@app.command()
+@app.command(cls=FrenchCommand)
 def version() -> None:
     """Affiche la version."""
     _print(f"bourg {__version__}")
@@ -313,19 +350,30 @@ def _fail(error: BourgError, *, as_json: bool) -> int:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a typed error is printed in French and gives its exit code, never a stack trace."""
     given = sys.argv[1:] if arguments is None else arguments
-    run: Callable[..., Any] = typer.main.get_command(app)
     try:
-        code = run(args=given, prog_name="bourg", standalone_mode=False)
-    except BourgError as error:
-        code = _fail(error, as_json="--json" in given)
-    except click.exceptions.UsageError as error:
-        typer.echo(f"Commande mal écrite : {error.format_message()}\nAide : bourg --help", err=True)
-        code = 2
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        typer.echo("Interrompu : rien n'a été changé.", err=True)
-        code = 130
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) left: nothing is wrong.
-        sys.stdout = None  # type: ignore[assignment]
+        code = _run(given)
+        sys.stdout.flush()
+    except (BrokenPipeError, PipeClosedError):
+        # Nothing is wrong, and nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
+
+
+def _run(given: list[str]) -> int:
+    command: Callable[..., Any] = typer.main.get_command(app)
+    try:
+        result = command(args=given, prog_name="bourg", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except BourgError as error:
+        return _fail(error, as_json="--json" in given)
+    except NoArgsIsHelpError as error:
+        typer.echo(error.format_message(), err=True)
+        return 2
+    except ClickException as error:
+        return _fail(usage_error(error), as_json="--json" in given)
+    except (typer.Abort, KeyboardInterrupt):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        typer.echo("Interrompu : l'instantané en service n'a pas changé.", err=True)
+    return code

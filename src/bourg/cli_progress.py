@@ -27,7 +27,9 @@ class _Bars:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
 
@@ -45,7 +47,8 @@ class StepBar(_Bars):
     """
 
     def __init__(self, console: Console, title: str, *, quiet: bool = False) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        label = TextColumn("{task.description}")
+        columns = (SpinnerColumn(), label, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         super().__init__(Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal))
         self._task = self._progress.add_task(title, total=1.0)
         self._console = console

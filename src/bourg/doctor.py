@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from bourg.errors import BourgError
 from bourg.settings import Settings
 from bourg.sources.fetch import locate
 from bourg.sources.model import load_catalogue
 from bourg.store.snapshot import SnapshotStore
+from bourg.text import NBSP, format_date, format_number
 from bourg.web.assets import libraries_folder
 
 _MIN_FREE_GB = 2.0
+_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True)
@@ -33,34 +37,39 @@ class Check:
 
 def examine(settings: Settings) -> list[Check]:
     """Return every check, in the order a reader would mend them."""
-    return [_python(), _folder(settings), _space(settings), _libraries(settings), *_snapshot(settings), _sources(settings)]
+    first = [_python(), _folder(settings), _space(settings), _libraries(settings)]
+    return [*first, *_snapshot(settings), _sources(settings)]
 
 
 def _python() -> Check:
-    return Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version())
+    return Check("Python", sys.version_info >= _PYTHON, platform.python_version())
+
+
+def _existing(settings: Settings) -> Path:
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _folder(settings: Settings) -> Check:
-    existing = settings.home
-    while not existing.exists():
-        existing = existing.parent
-    writable = os.access(existing, os.W_OK)
+    folder = _existing(settings)
+    writable = folder.is_dir() and os.access(folder, os.W_OK)
     advice = "" if writable else " : écriture impossible, choisissez un autre dossier avec BOURG_HOME"
     return Check("Dossier de travail", writable, f"{settings.home}{advice}", blocking=True)
 
 
 def _space(settings: Settings) -> Check:
-    existing = settings.home
-    while not existing.exists():
-        existing = existing.parent
-    free = shutil.disk_usage(existing).free / 1e9
-    text = f"{free:.1f} Go libres".replace(".", ",")
-    return Check("Place sur le disque", free >= _MIN_FREE_GB, text if free >= _MIN_FREE_GB else f"{text} : 2 Go sont conseillés")
+    free = shutil.disk_usage(_existing(settings)).free / 1e9
+    text = f"{format_number(free, 1)}{NBSP}Go libres"
+    enough = free >= _MIN_FREE_GB
+    return Check("Place sur le disque", enough, text if enough else f"{text} : 2{NBSP}Go sont conseillés")
 
 
 def _libraries(settings: Settings) -> Check:
     ready = libraries_folder(settings).is_dir()
-    return Check("Bibliothèques de la carte", ready, "installées" if ready else "absentes : lancez « bourg assets »", blocking=True)
+    detail = "installées" if ready else "absentes : lancez « bourg assets »"
+    return Check("Bibliothèques de la carte", ready, detail, blocking=True)
 
 
 def _snapshot(settings: Settings) -> list[Check]:
@@ -68,17 +77,21 @@ def _snapshot(settings: Settings) -> list[Check]:
     try:
         snapshot = SnapshotStore(settings.snapshots).current()
     except BourgError as error:
-        return [Check(title, ok=False, detail=f"{error.what} {error.next_step}", blocking=True)]
+        told = " ".join(part for part in (error.what, error.where, error.why, error.next_step) if part)
+        return [Check(title, ok=False, detail=told, blocking=True)]
     problems = snapshot.verify()
-    detail = f"{snapshot.id} du {snapshot.manifest['created'][:10]}"
+    detail = f"{snapshot.id} du {format_date(snapshot.manifest['created'][:10])}"
     if problems:
-        detail += f" : {len(problems)} fichiers abîmés ({problems[0]}) ; relancez « bourg build » ou « bourg demo »"
-    nature = "contient des données de démonstration, marquées comme telles" if snapshot.demo else "données officielles seules"
+        number = "1 fichier abîmé" if len(problems) == 1 else f"{len(problems)} fichiers abîmés"
+        detail += f" : {number} ({problems[0]}) ; relancez « bourg build » ou « bourg demo »"
+    demo = "contient des données de démonstration, marquées comme telles"
+    nature = demo if snapshot.demo else "données officielles seules"
     return [Check(title, not problems, detail, blocking=True), Check("Nature des données", ok=True, detail=nature)]
 
 
 def _sources(settings: Settings) -> Check:
-    found, absent = [], []
+    found: list[str] = []
+    absent: list[str] = []
     for source in load_catalogue().values():
         origins = {locate(source, resource, settings, demo=False).origin for resource in source.resources}
         (found if origins - {"absent"} else absent).append(source.id)

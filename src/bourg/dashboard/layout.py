@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
+from bourg.dashboard.map_component import CommuneView
 from bourg.dashboard.preparation import STATE, prepare
 from bourg.errors import BourgError
 from bourg.geography.search import Match
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.settings import load_settings
-from bourg.text import format_date
+from bourg.text import count_of, format_date, plural
 
 DEMO_TEXT = (
-    "**Données de démonstration.** Les communes, leurs populations, leurs âges et leurs logements sont vrais ; "
-    "le reste (lieux culturels, équipements, revenus, liste PVD…) est **fabriqué** et marqué ◆ partout où il apparaît."
+    "**Données de démonstration.** Lieux culturels, équipements, revenus et liste PVD : **fabriqués**, marqués ◆. "
+    "Communes, populations, âges, logements : vrais."
 )
 DEMO_MARK = "◆"
+_MAX_FOUND = 50
+# Half of the eighth button shows: one sees that the list goes on.
+_LIST_HEIGHT = 400
+# A file of ours: icons named by Streamlit are fetched from another host when they become the icon of the tab.
+ICON = str(Path(__file__).parent / "assets" / "favicon.png")
+
+
+_PAGES: dict[str, st.Page] = {}
+
+
+def remember(pages: dict[str, st.Page]) -> None:
+    """Keep the pages of the navigation, so that a page can link to another."""
+    _PAGES.update(pages)
+
+
+def page(name: str) -> st.Page:
+    """Return a page of the navigation: ``carte``, ``ville`` or ``sources``."""
+    return _PAGES[name]
 
 
 def observatory() -> Observatory:
@@ -31,12 +53,17 @@ def wait_until_ready() -> bool:
     """Tell whether pages can be drawn; otherwise show the progress of the first preparation, or its error."""
     if STATE.ready:
         return True
-    if not _preparing():
+    if STATE.error is None and not _preparing():
         # Tests and other servers run the script without our lifespan.
-        threading.Thread(target=prepare, args=(load_settings(),), name="bourg-preparation", daemon=True).start()
+        _prepare()
     st.title("Bourg, l'observatoire des petites villes")
     _progress()
     return False
+
+
+def _prepare() -> None:
+    STATE.error = None
+    threading.Thread(target=prepare, args=(load_settings(),), name="bourg-preparation", daemon=True).start()
 
 
 def _preparing() -> bool:
@@ -49,27 +76,52 @@ def _progress() -> None:
         st.rerun()
     if STATE.error is not None:
         show_error(STATE.error)
-        if st.button("Réessayer", type="primary"):
-            STATE.error = None
-            threading.Thread(target=prepare, args=(load_settings(),), name="bourg-preparation", daemon=True).start()
+        st.button("Réessayer", type="primary", on_click=_prepare)
         return
     st.write("Première ouverture : l'observatoire prépare ses données. Cela prend une à deux minutes, une seule fois.")
     st.progress(STATE.share, text=STATE.label)
 
 
+def plain(text: str) -> str:
+    """Return a text that Streamlit shows as it is: in an address or a file, Markdown could call another host."""
+    return re.sub(r"([\\`*_\[\]<>$!#~|])", r"\\\1", text)
+
+
 def show_error(error: BourgError) -> None:
     """Show a typed error: what, where, why, what to do."""
-    parts = [f"**{error.what}**"]
-    parts += [f"{label} : {text}" for label, text in (("Où", error.where), ("Pourquoi", error.why), ("Que faire", error.next_step)) if text]
+    parts = [f"**{plain(error.what)}**"]
+    parts += [
+        f"{label} : {plain(text)}"
+        for label, text in (("Où", error.where), ("Pourquoi", error.why), ("Que faire", error.next_step))
+        if text
+    ]
     st.error("  \n".join(parts), icon=":material/error:")
 
 
-def run(page: st.Page) -> None:
+def run(current: st.Page) -> None:
     """Draw a page; a typed error is shown in its place and the navigation stays usable."""
     try:
-        page.run()
+        current.run()
     except BourgError as error:
         show_error(error)
+
+
+# Streamlit's captions and table headings are too pale (under 4.5:1), and its titles take a third of a phone's screen.
+_STYLE = """
+<style>
+[data-testid=stMainBlockContainer] { padding-top: 4.2rem; padding-bottom: 2rem; }
+[data-testid=stCaptionContainer], [data-testid=stTable] th { color: inherit; opacity: .85; }
+@media (max-width: 640px) {
+  [data-testid=stMainBlockContainer] h1 { font-size: 1.8rem; padding: .3rem 0 .8rem; }
+  [data-testid=stMainBlockContainer] h2 { font-size: 1.45rem; }
+}
+</style>
+"""
+
+
+def style() -> None:
+    """Correct what Streamlit's own style leaves too wide, too pale or too big."""
+    st.html(_STYLE)
 
 
 def demo_banner() -> None:
@@ -90,25 +142,62 @@ def footer() -> None:
 
 
 def describe_match(match: Match) -> str:
-    """Return ``Millau (Aveyron, 12) · 12100``, with what was recognised when it is not the name."""
-    postal = ", ".join(match.postal_codes[:2])
-    extra = "" if match.matched in {"nom", "code postal", "code Insee"} else f" — {match.matched}"
-    return f"{match.label} · {postal}{extra}" if postal else f"{match.label}{extra}"
+    """Return ``Millau (Aveyron, 12) · 12100``, and the former commune that was recognised when there is one."""
+    postal = f" · {match.postal_codes[0]}" if match.postal_codes else ""
+    extra = f" — {match.matched}" if match.matched.startswith("ancienne") else ""
+    return f"{match.label}{postal}{extra}"
 
 
-def town_search(key: str, on_choice: Callable[[str], Any], *, placeholder: str = "Nom, code postal ou code Insee") -> None:
-    """Draw a search field and the towns found, as buttons; ``on_choice`` receives the INSEE code."""
-    query = st.text_input("Chercher une commune", key=f"{key}-recherche", placeholder=placeholder, max_chars=100)
+def town_search(key: str, on_choice: Callable[[str], Any], *, label: str = "Chercher une commune") -> None:
+    """Draw a search field and the towns found, as buttons; ``on_choice`` receives the INSEE code.
+
+    It is called before the next run of the script, so that it may empty the field (``<key>-recherche``).
+    """
+    placeholder = "Nom, code postal ou code Insee"
+    query = st.text_input(label, key=f"{key}-recherche", placeholder=placeholder, max_chars=100)
     if not query.strip():
         return
-    found = observatory().index.search(query, limit=12)
+    found = observatory().index.search(query, limit=_MAX_FOUND + 1)
     if not found:
         st.info(
-            f"Aucune commune ne correspond à « {query} ». Essayez sans accent, avec le code postal, ou une partie du nom.",
+            f"Aucune commune ne correspond à « {plain(query)} ». "
+            "Essayez sans accent, avec le code postal, ou une partie du nom.",
             icon=":material/search_off:",
         )
         return
-    st.caption(f"{len(found)} communes trouvées" if len(found) > 1 else "1 commune trouvée")
-    for match in found:
-        if st.button(describe_match(match), key=f"{key}-{match.code}", width="stretch"):
-            on_choice(match.code)
+    st.caption(_introduction(found))
+    # One postal code serves up to 46 communes: the list scrolls, so that the map stays in sight.
+    with st.container(height=_LIST_HEIGHT if len(found) > 7 else "content", gap="small", border=False):
+        for match in found[:_MAX_FOUND]:
+            st.button(
+                describe_match(match),
+                key=f"{key}-{match.code}",
+                width="stretch",
+                on_click=on_choice,
+                args=(match.code,),
+            )
+
+
+def _introduction(found: list[Match]) -> str:
+    if all(match.matched == "approchant" for match in found):
+        return "Aucune commune n'a exactement ce nom. Vouliez-vous dire :"
+    if len(found) > _MAX_FOUND:
+        return f"Les {_MAX_FOUND} premières communes trouvées : précisez le nom, ou le département (« Valence 26 »)."
+    return f"{count_of(len(found), 'commune')} {plural(len(found), 'trouvée')}"
+
+
+def commune_view(observatory: Observatory, code: str) -> CommuneView:
+    """Return what the map needs to frame a commune, its department when its own outline is missing.
+
+    A sentence then says so, where the function is called.
+    """
+    row = observatory.commune(code)
+    view = CommuneView(code=code, name=row["name"])
+    sides = ("xmin", "ymin", "xmax", "ymax")
+    if row["xmin"] is None:
+        st.caption(f"Le contour de {row['name']} manque dans la source : la carte montre tout le département.")
+        around = observatory.communes.filter(pl.col("departement") == row["departement"])
+        row = around.select(pl.min("xmin", "ymin"), pl.max("xmax", "ymax")).row(0, named=True)
+    if row["xmin"] is not None:
+        view["bounds"] = [row[side] for side in sides]
+    return view

@@ -51,7 +51,7 @@ export default async function (component) {
 _SKELETON = """
 <link rel="stylesheet" href="{assets}/leaflet.css">
 <link rel="stylesheet" href="{assets}/culture_map.css">
-<section class="culture-map" data-state="loading" aria-label="Carte des lieux culturels" aria-busy="true">
+<section class="culture-map" data-state="loading" aria-label="Carte culturelle et liste des lieux" aria-busy="true">
   <div class="toolbar">
     <div data-part="legend"></div>
     <select data-part="views" aria-label="Aller à une partie de la France"></select>
@@ -71,13 +71,13 @@ _SKELETON = """
     <p class="small" data-part="note" role="status"></p>
     <div class="columns">
       <div>
-        <h3>Types de lieux dans la zone visible</h3>
+        <h2>Types de lieux dans la zone visible</h2>
         <ul class="bars" data-part="bars"></ul>
-        <h3 style="margin-top:1rem">Télécharger</h3>
+        <h2 style="margin-top:1rem">Télécharger</h2>
         <ul class="exports" data-part="exports"></ul>
       </div>
       <div>
-        <h3>Liste des lieux visibles</h3>
+        <h2>Liste des lieux visibles</h2>
         <div data-part="table"></div>
       </div>
     </div>
@@ -110,6 +110,8 @@ def culture_map(
     key: str = "culture_map",
     attribution: str | None = None,
     deep_link: bool = True,
+    demo_banner: bool = True,
+    panels: bool = True,
     on_chosen: Callable[[], None] | None = None,
     on_reset: Callable[[], None] | None = None,
 ) -> Any:  # noqa: ANN401 - Streamlit gives its result no public type
@@ -133,7 +135,12 @@ def culture_map(
     attribution
         Source named under the map and in the details of a place; ``None`` takes those of the points file.
     deep_link
-        Write the view in the address bar, 0.8 s after the last move. No message goes to the server.
+        Read the first view in the address bar, and write it there 0.8 s after the last move. No message goes to the
+        server.
+    demo_banner
+        Say above the map that places are generated, when some are. Each of them is marked anyway.
+    panels
+        Show the bars, the downloads and the list below the map; without them only its figures remain.
     on_chosen, on_reset
         Called before the run that a click caused.
 
@@ -155,6 +162,8 @@ def culture_map(
         "height": height,
         "attribution": attribution,
         "deep_link": deep_link,
+        "demo_banner": demo_banner,
+        "panels": panels,
     }
     return _component(assets)(
         key=key, data=data, on_chosen_change=on_chosen or _ignore, on_reset_change=on_reset or _ignore

@@ -7,8 +7,6 @@ import logging
 import threading
 from dataclasses import dataclass, field
 
-from bourg.build import build
-from bourg.build.demonstration import ensure_demo
 from bourg.errors import BourgError
 from bourg.portrait.observatory import open_observatory
 from bourg.settings import Settings
@@ -59,6 +57,10 @@ def prepare(settings: Settings) -> None:
             STATE.advance("Bibliothèques de la carte", 0.02)
             ensure_assets(settings)
             if SnapshotStore(settings.snapshots).current_id() is None:
+                # Only a first start builds: the others do not wait for these imports.
+                from bourg.build import build  # noqa: PLC0415
+                from bourg.build.demonstration import ensure_demo  # noqa: PLC0415
+
                 ensure_demo(settings, lambda label, share: STATE.advance(label, 0.05 + 0.4 * share))
                 build(settings, demo=True, progress=lambda label, share: STATE.advance(label, 0.45 + 0.5 * share))
             STATE.advance("Chargement des communes", 0.96)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypedDict
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from bourg.dashboard.preparation import prepare
 from bourg.geography.search import Match
@@ -47,10 +50,17 @@ class ServerContext:
         return open_observatory(self.settings).index.search(query, limit=limit)
 
 
-def create_app() -> st.App:
-    """Return the ASGI application that ``streamlit run app.py`` serves."""
+class AppOptions(TypedDict):
+    """Arguments of ``st.App``."""
+
+    routes: list[Route]
+    middleware: list[Middleware]
+    lifespan: Callable[[st.App], contextlib.AbstractAsyncContextManager[None]]
+
+
+def app_options() -> AppOptions:
+    """Return what ``st.App`` needs besides the script: routes, middleware, and the preparation at start."""
     settings = load_settings()
-    context = ServerContext(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
@@ -58,4 +68,4 @@ def create_app() -> st.App:
         threading.Thread(target=prepare, args=(settings,), name="bourg-preparation", daemon=True).start()
         yield
 
-    return st.App(SCRIPT, routes=routes(context), middleware=middleware(), lifespan=lifespan)
+    return {"routes": routes(ServerContext(settings)), "middleware": middleware(), "lifespan": lifespan}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections import defaultdict
@@ -141,7 +142,9 @@ class CommuneIndex:
             return candidates[0]
         listed = " ; ".join(f"{match.code} {match.label}" for match in candidates)
         raise UnknownTerritoryError(
-            f"« {text[:60]} » désigne plusieurs communes." if exact else f"Aucune commune ne s'appelle « {text[:60]} ».",
+            f"« {text[:60]} » désigne plusieurs communes."
+            if exact
+            else f"Aucune commune ne s'appelle « {text[:60]} ».",
             next_step=f"choisissez par le code : {listed}." if listed else "vérifiez l'orthographe.",
         )
 
@@ -159,10 +162,8 @@ class CommuneIndex:
         compact = text.replace(" ", "")
         for code in sorted(self._postal.get(compact, ()), key=lambda item: -(self._communes[item].population or 0)):
             found[code] = self._as(code, "code postal")
-        try:
+        with contextlib.suppress(MalformedCodeError, UnknownTerritoryError):
             found.setdefault((match := self.get(compact)).code, self._as(match.code, "code Insee"))
-        except (MalformedCodeError, UnknownTerritoryError):
-            pass
         if not found:
             name, departement = self._split_departement(text)
             found = self._by_name(normalise_name(name), departement)

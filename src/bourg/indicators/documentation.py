@@ -14,11 +14,17 @@ from bourg.text import count_of, format_date
 
 THEME_LABELS = {
     "culture": "Culture",
+    "economy": "Économie et emploi",
+    "environment": "Environnement et énergie",
     "equipment": "Équipements",
+    "finance": "Finances locales",
+    "health": "Santé",
     "housing": "Logement",
     "income": "Revenus",
+    "mobility": "Mobilités",
     "population": "Population",
     "programmes": "Programmes",
+    "safety": "Sécurité",
 }
 PARAMETERS = (
     "size_classes",
@@ -26,6 +32,11 @@ PARAMETERS = (
     "population_change_window",
     "population_year_min_share",
     "bpe_series_break",
+    "service_baskets",
+    "health_professions",
+    "national_programmes",
+    "energy_floor",
+    "secrecy_rules",
 )
 _RANKS = (
     "Le rang strict d'une commune est 100 × (communes de valeur plus basse) ÷ (autres communes de l'ensemble) ; le "
@@ -104,8 +115,17 @@ def _parameters() -> list[str]:
         declared = load_parameter(name)
         lines.append(f"- `{name}` : {declared.label} ({declared.unit}). {declared.reference}")
         if name != "size_classes":
-            lines += [f"    - depuis le {format_date(item.start)} : {item.value}" for item in declared.values]
+            lines += [f"    - depuis le {format_date(item.start)} : {_shown(item.value)}" for item in declared.values]
     return [*lines, ""]
+
+
+def _shown(value: object) -> str:
+    """Return the value of a parameter as a French reader writes it: « libellé (codes) ; libellé (codes) »."""
+    if isinstance(value, dict):
+        return " ; ".join(f"{name} ({_shown(item)})" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_shown(item) for item in value)
+    return str(value)
 
 
 def _typologies() -> list[str]:

@@ -88,8 +88,7 @@ def compute(
         items = [item for item in chosen.values() if level in item.declaration.levels and level in wanted]
         if not items:
             continue
-        frames = _frames_of(level, prepared, territories)
-        base = territories.of(level)
+        frames = _frames_of(level, prepared, territories, tables)
         # One collection a level: a single one over all plans took twice as long to optimise.
         collected = pl.collect_all([_plan(item, level, frames, territories, tables) for item in items])
         parts.extend((item.id, position, part) for item, part in zip(items, collected, strict=True))
@@ -138,7 +137,9 @@ def _flag_comparable(frame: pl.DataFrame, covered: pl.DataFrame, column: str) ->
     return frame.with_columns(comparable=pl.col(column).is_in(both.to_list()))
 
 
-def _frames_of(level: Level, prepared: _Prepared, units: Units) -> dict[str, pl.LazyFrame]:
+def _frames_of(
+    level: Level, prepared: _Prepared, units: Units, inputs: Mapping[str, TableInput]
+) -> dict[str, pl.LazyFrame]:
     frame = units.of(level)
     result = {"units": frame.lazy()}
     if level == "commune":
@@ -146,7 +147,9 @@ def _frames_of(level: Level, prepared: _Prepared, units: Units) -> dict[str, pl.
         return result | {"coverage": prepared.coverage.lazy()}
     mapping = units.mapping(level)
     sizes = frame.select("n_communes", unit="code")
-    lifted = [lift(table.lazy(), TABLES[name], mapping, sizes) for name, table in prepared.frames.items()]
+    lifted = [
+        lift(table.lazy(), TABLES[name], mapping, inputs[name].undivided) for name, table in prepared.frames.items()
+    ]
     tables = pl.collect_all(lifted) if lifted else []
     result |= {name: table.lazy() for name, table in zip(prepared.frames, tables, strict=True)}
     return result | {"coverage": lift_coverage(prepared.coverage, mapping, sizes).lazy()}

@@ -17,6 +17,8 @@ def count_by(
 ) -> pl.LazyFrame:
     """Sum ``column`` by unit: zero where the table covers the unit and has no row, nothing where it does not.
 
+    A null among the rows makes the sum null: an unknown number of seats is not zero.
+
     Returns
     -------
     LazyFrame
@@ -25,9 +27,11 @@ def count_by(
     scaffold = covered(coverage, table, role)
     yearly = "year" in rows.collect_schema()
     keys = ["code", "year"] if yearly else ["code"]
-    sums = rows.group_by(keys).agg(pl.col(column).sum().cast(pl.Int64).alias("value"))
-    return scaffold.join(sums, on=keys, how="left").with_columns(
-        pl.col("value").fill_null(0), n=pl.col("value").fill_null(0), period=pl.col("year").cast(pl.String)
+    whole = pl.when(pl.col(column).null_count() == 0).then(pl.col(column).sum())
+    sums = rows.group_by(keys).agg(whole.cast(pl.Int64).alias("value"), present=pl.lit(value=True))
+    value = pl.when(pl.col("present").is_null()).then(0).otherwise(pl.col("value")).cast(pl.Int64)
+    return scaffold.join(sums, on=keys, how="left").select(
+        "code", "year", value=value, n=value, period=pl.col("year").cast(pl.String)
     )
 
 

@@ -141,10 +141,14 @@ def _counts(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _cinemas(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Sum fixed cinemas; an itinerant one is attached to its seat and shows films elsewhere."""
+    """Sum fixed cinemas; an itinerant one is attached to its seat and shows films elsewhere.
+
+    Itinerant rows stay, at zero: they tell that the year was described. A cinema of unknown size makes the sum unknown.
+    """
     fixed = ~pl.col("kind").str.to_uppercase().str.starts_with("ITIN").fill_null(value=False)
-    numbers = [pl.when(fixed).then(pl.col(name)).otherwise(0).sum().alias(name) for name in ("screens", "seats")]
-    return frame.group_by("code", "year").agg(*numbers, fixed.sum().cast(pl.Int64).alias("n"))
+    numbers = [pl.when(fixed).then(pl.col(name)).otherwise(0).alias(name) for name in ("screens", "seats")]
+    counted = frame.with_columns(*numbers, n=fixed.cast(pl.Int64))
+    return counted.group_by("code", "year").agg(strict_sum(name) for name in ("screens", "seats", "n"))
 
 
 def _rows(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -192,7 +196,7 @@ TABLES: dict[str, TableSpec] = {
         },
         "missing",
         (),
-        (),
+        ("area_km2",),
         _same,
     ),
     "population": TableSpec(
@@ -269,3 +273,7 @@ def select_columns(name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
             next_step="relancez la construction : bourg build.",
         )
     return frame.select(pl.col(column).cast(dtype) for column, dtype in needed.items())
+
+
+import bourg.indicators.specs_housing  # noqa: E402 - adds its tables to TABLES
+import bourg.indicators.specs_services  # noqa: E402, F401 - adds its tables to TABLES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -74,25 +75,27 @@ def build_units(communes: TableInput, population: TableInput | None) -> Units:
         raise SnapshotError(
             "La table des communes est vide ou contient des doublons.", next_step="relancez : bourg build."
         )
-    latest = _latest_population(population)
-    known = table.join(latest, on="code", how="left", maintain_order="left")
-    parts = [_level_units(known, level) for level in LEVELS]
+    spec = TABLES["population"]
+    latest = pl.LazyFrame(schema={"code": pl.String, "pmun": pl.Int64, **dict.fromkeys(spec.keys, pl.Int32)})
+    undivided: tuple[tuple[str, ...], ...] = ()
+    if population is not None:
+        latest = spec.prepare(select_columns("population", population.frame)).filter("latest").collect().lazy()
+        undivided = population.undivided
+    # A commune split since the outlines were drawn has none of its own: the outline of its group stands on another.
+    outlined = table.lazy().select("code", "area_km2").filter(pl.col("area_km2").is_not_null())
+    groups = (*undivided, *communes.undivided)
+    parts = []
+    for level in LEVELS:
+        mapping = _mapping(table, level)
+        populations = lift(latest, spec, mapping, undivided).select(unit="code", population="pmun").collect()
+        areas = lift(outlined, TABLES["communes"], mapping, groups).select("area_km2", unit="code").collect()
+        parts.append(_level_units(table, level, mapping, populations.join(areas, on="unit", how="full", coalesce=True)))
     return Units(table, pl.concat(parts))
 
 
-def _latest_population(population: TableInput | None) -> pl.DataFrame:
-    if population is None:
-        return pl.DataFrame(schema={"code": pl.String, "population": pl.Int64})
-    prepared = TABLES["population"].prepare(select_columns("population", population.frame))
-    return prepared.filter("latest").select("code", population="pmun").collect()
-
-
-def _level_units(communes: pl.DataFrame, level: Level) -> pl.DataFrame:
+def _level_units(communes: pl.DataFrame, level: Level, mapping: pl.DataFrame, measures: pl.DataFrame) -> pl.DataFrame:
     grouped = (
-        _mapping(communes, level)
-        .join(communes.select("code", "population", "area_km2"), on="code", how="left")
-        .group_by("unit")
-        .agg(strict_sum("population"), strict_sum("area_km2"), pl.len().cast(pl.Int64).alias("n_communes"))
+        mapping.group_by("unit").agg(pl.len().cast(pl.Int64).alias("n_communes")).join(measures, on="unit", how="left")
     )
     if level == "commune":
         names = communes.select(unit="code", name="name")
@@ -170,7 +173,20 @@ def _roles(spec: TableSpec, sizes: dict[int, int]) -> dict[int, str]:
     return roles
 
 
-def lift(prepared: pl.LazyFrame, spec: TableSpec, mapping: pl.DataFrame, sizes: pl.DataFrame) -> pl.LazyFrame:
+def _together(undivided: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Return commune -> one commune of its group, for the communes that a table describes as one."""
+    found: dict[str, str] = {}
+    for group in undivided:
+        chosen = min(found.get(code, code) for code in group)
+        joined = {found[code] for code in group if code in found}
+        found = {code: chosen if first in joined else first for code, first in found.items()}
+        found.update(dict.fromkeys(group, chosen))
+    return found
+
+
+def lift(
+    prepared: pl.LazyFrame, spec: TableSpec, mapping: pl.DataFrame, undivided: Iterable[tuple[str, ...]] = ()
+) -> pl.LazyFrame:
     """Sum a prepared table from communes to larger units.
 
     Measures of a unit are kept only when every commune of it has them; an income that is secret in one commune is
@@ -182,11 +198,12 @@ def lift(prepared: pl.LazyFrame, spec: TableSpec, mapping: pl.DataFrame, sizes: 
         One row per commune and key.
     mapping
         ``code, unit``.
-    sizes
-        ``unit, n_communes``.
+    undivided
+        Groups of communes whose measures stand on one of them: a row for one is a row for all.
     """
-    moved = prepared.join(mapping.lazy(), on="code", how="inner").drop("code").rename({"unit": "code"})
-    sums = [strict_sum(column) if spec.absence == "missing" else pl.col(column).sum() for column in spec.sums]
+    members = mapping.with_columns(described=pl.col("code").replace(_together(undivided)))
+    moved = prepared.join(members.lazy(), on="code", how="inner").drop("code").rename({"unit": "code"})
+    sums = [strict_sum(column) for column in spec.sums]
     if "status" in prepared.collect_schema():
         secret = (pl.col("status") == "secret").any()
         sums.append(
@@ -195,9 +212,10 @@ def lift(prepared: pl.LazyFrame, spec: TableSpec, mapping: pl.DataFrame, sizes: 
     keys = ["code", *spec.keys]
     if spec.absence == "zero":
         return moved.group_by(keys).agg(*sums)
-    grouped = moved.group_by(keys).agg(*sums, pl.len().alias("n_present"))
-    complete = grouped.join(sizes.lazy(), left_on="code", right_on="unit", how="inner")
-    return complete.filter(pl.col("n_present") == pl.col("n_communes")).drop("n_present", "n_communes")
+    grouped = moved.group_by(keys).agg(*sums, pl.col("described").n_unique().alias("n_present"))
+    needed = members.group_by("unit").agg(pl.col("described").n_unique().alias("n_needed"))
+    complete = grouped.join(needed.lazy(), left_on="code", right_on="unit", how="inner")
+    return complete.filter(pl.col("n_present") == pl.col("n_needed")).drop("n_present", "n_needed")
 
 
 def lift_coverage(coverage: pl.DataFrame, mapping: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:

@@ -126,6 +126,7 @@ class ValueSheet:
     demo: bool
     n: int | None
     direction: str
+    decimals: int
     comparisons: tuple[Comparison, ...]
     elsewhere: tuple[Elsewhere, ...]
     formula: str
@@ -209,6 +210,7 @@ def value_sheet(
         demo=status == "demo",
         n=row["n"],
         direction=declared.direction,
+        decimals=declared.decimals,
         comparisons=tuple(comparison(rank) for rank in ranks if _about(rank, row)),
         elsewhere=tuple(_elsewhere(name, other) for name, other in elsewhere if other["indicator"] == declared.id),
         formula=declared.formula,

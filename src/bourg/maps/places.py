@@ -39,6 +39,11 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 DEMO_NOTICE = "Données de démonstration : lieux générés, ils n'existent pas."
 
 
+def name_order() -> pl.Expr:
+    """Return the key that sorts places by name as a reader expects: without accents nor case."""
+    return pl.col("name").str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
+
+
 @dataclass(frozen=True)
 class PlaceFilter:
     """Which places are wanted; an empty tuple or ``None`` sets no limit.
@@ -111,10 +116,8 @@ def select_places(places: pl.LazyFrame, communes: pl.LazyFrame, wanted: PlaceFil
         )
     _check_labels(places, "type", "type", wanted.types)
     _check_labels(places, "category", "categorie", wanted.categories)
-    if "demo" not in present:
-        demo = pl.col("origin") == "demo" if "origin" in present else pl.lit(value=False)
-        places = places.with_columns(demo=demo.fill_null(value=False))
-        present = [*present, "demo"]
+    places = places.with_columns(demo=_demo(present))
+    present = [*present, "demo"]
     selection = places.filter(wanted.expression())
     rows = int(selection.select(pl.len()).collect().item())
     if rows > MAX_ROWS:
@@ -124,11 +127,26 @@ def select_places(places: pl.LazyFrame, communes: pl.LazyFrame, wanted: PlaceFil
         pl.col(name) if name in {*present, "commune"} else pl.lit(None, dtype=pl.String).alias(name)
         for name in _COLUMNS
     ]
-    frame = selection.join(names, on="code", how="left").select(columns).sort("code", "name", "place_id").collect()
+    frame = (
+        selection.join(names, on="code", how="left").select(columns).sort("code", name_order(), "place_id").collect()
+    )
     # Every row repeats the thirteen GeoJSON keys: about 300 bytes beside its own content.
     if (size := int(frame.estimated_size()) + 300 * frame.height) > MAX_BYTES:
         raise _too_large(f"environ {size // 1_000_000} Mo, {MAX_BYTES // 1_000_000} Mo au plus")
     return frame
+
+
+def _demo(present: list[str]) -> pl.Expr:
+    """Return which rows are generated: the column ``demo``, or ``origin``, or none."""
+    if "demo" in present:
+        return pl.col("demo").fill_null(value=False)
+    return (pl.col("origin") == "demo").fill_null(value=False) if "origin" in present else pl.lit(value=False)
+
+
+def has_demo(places: pl.LazyFrame) -> bool:
+    """Tell whether at least one place of the table is generated."""
+    found = places.select(_demo(places.collect_schema().names()).any()).collect()
+    return bool(found.item())
 
 
 class ExportTooLargeError(ParameterError):

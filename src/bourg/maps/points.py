@@ -29,6 +29,7 @@ import polars as pl
 
 from bourg.errors import SnapshotError
 from bourg.maps.files import write_gzip
+from bourg.maps.places import name_order
 
 POINTS_FILE = "lieux.bin"
 NAMES_FILE = "noms.txt"
@@ -198,7 +199,7 @@ def _drawable(places: pl.DataFrame, communes: pl.DataFrame) -> tuple[pl.DataFram
                 pl.col("demo").cast(pl.UInt8) * FLAG_DEMO
                 + outside.fill_null(value=False).cast(pl.UInt8) * FLAG_DOUBTFUL
             ),
-            order=pl.col("name").str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase(),
+            order=name_order(),
         )
         .sort("code", "order", "place_id", "x", "y")
     )

@@ -1,7 +1,10 @@
 """Standalone map of one town (folium): one HTML file that works from a disk, without network.
 
-Every library is written inside the page, and its content security policy forbids any request. Texts of the data are
-never put in a template nor in a piece of HTML: they travel as JSON and become text nodes, or go through ``|e``.
+Every library is written inside the page, and its content security policy forbids any request.
+
+branca renders the output of an element a second time, as a template: a place called ``{{ … }}`` would be run. So
+folium only draws the map and the outline, with marks in four slots; our own parts are rendered apart, with automatic
+escaping, and put in the slots afterwards. In the script the texts are JSON that become text nodes.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import folium
+import jinja2
 import polars as pl
 from branca.element import MacroElement
 from folium.template import Template
@@ -33,45 +37,58 @@ _SCRIPTS = ("leaflet.js", "leaflet.markercluster.js")
 _STYLES = ("leaflet.css", "MarkerCluster.css", "MarkerCluster.Default.css")
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
-_HEADER = """
-{% macro header(this, kwargs) %}
-<meta http-equiv="Content-Security-Policy" content="{{ this.policy }}">
-<title>{{ this.page.title|e }}</title>
-{% for style in this.styles %}<style>{{ style }}</style>
-{% endfor %}{% for script in this.scripts %}<script>{{ script }}</script>
-{% endfor %}{% endmacro %}
-{% macro html(this, kwargs) %}
-<header><h1>{{ this.page.title|e }}</h1>
-<p>{{ this.page.summary|e }}</p>
-{% if this.page.demo %}<p class="demo">{{ this.notice|e }}</p>{% endif %}</header>
-{% endmacro %}
-"""
-
-_CONTENT = """
-{% macro html(this, kwargs) %}
+_PARTS = {
+    "HEADER": """
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+<title>{{ page.title }}</title>
+{% for style in styles %}<style>{{ style|safe }}</style>
+{% endfor %}{% for script in scripts %}<script>{{ script|safe }}</script>
+{% endfor %}""",
+    "BEFORE": """
+<header><h1>{{ page.title }}</h1>
+<p>{{ page.summary }}</p>
+{% if page.demo %}<p class="demo">{{ notice }}</p>{% endif %}</header>
+""",
+    "AFTER": """
 <ul class="legende" aria-label="Légende">
-{% for mark in this.legend %}<li><span class="marque {{ mark.shape }}" style="background:{{ mark.colour }}"
- aria-hidden="true"><span>{{ mark.letter }}</span></span>{{ mark.label|e }} : {{ mark.count }}</li>
+{% for mark in legend %}<li><span class="marque {{ mark.shape }}" style="background:{{ mark.colour }}"
+ aria-hidden="true"><span>{{ mark.letter }}</span></span>{{ mark.label }} : {{ mark.count }}</li>
 {% endfor %}</ul>
 <div class="defile"><table><caption>Les lieux de la carte</caption>
 <thead><tr><th scope="col">Nom</th><th scope="col">Type</th><th scope="col">Catégorie</th></tr></thead><tbody>
-{% for place in this.rows %}
-<tr><td>{{ place.name|e }}</td><td>{{ place.type|e }}</td><td>{{ place.category|e }}</td></tr>
+{% for place in rows %}
+<tr><td>{{ place.name }}</td><td>{{ place.type }}</td><td>{{ place.category }}</td></tr>
 {% endfor %}</tbody></table></div>
-<footer><p>{{ this.page.source|e }}</p></footer>
-{% endmacro %}
-{% macro script(this, kwargs) %}
+<footer><p>{{ page.source }}</p></footer>
+""",
+    "SCRIPT": """
 (function () {
-  const map = {{ this._parent.get_name() }};
-  const places = {{ this.places|tojson }};
-  const marks = {{ this.marks|tojson }};
+  const map = {{ map }};
+  const places = {{ places|tojson }};
+  const marks = {{ marks|tojson }};
   map.attributionControl.setPrefix('Leaflet');
-  const group = L.markerClusterGroup({ showCoverageOnHover: false });
+  L.control.scale({ imperial: false }).addTo(map);
+  for (const [name, title] of [['in', 'Zoomer'], ['out', 'Dézoomer']]) {
+    const button = map.getContainer().querySelector('.leaflet-control-zoom-' + name);
+    button.title = title;
+    button.setAttribute('aria-label', title);
+  }
   const line = (parent, tag, text) => {
     const node = document.createElement(tag);
     node.textContent = text;
     parent.appendChild(node);
   };
+  const group = L.markerClusterGroup({
+    showCoverageOnHover: false,
+    maxClusterRadius: 45,
+    iconCreateFunction: (cluster) => {
+      const html = document.createElement('span');
+      line(html, 'span', cluster.getChildCount());
+      line(html, 'span', ' lieux, ouvrir');
+      html.lastChild.className = 'lu';
+      return L.divIcon({ className: 'groupe', html: html, iconSize: [40, 40] });
+    },
+  });
   for (const [name, type, category, lat, lon, demo] of places) {
     const mark = marks[category];
     const sign = document.createElement('span');
@@ -89,8 +106,9 @@ _CONTENT = """
   }
   group.addTo(map);
 })();
-{% endmacro %}
-"""
+""",
+}
+_TEMPLATES = jinja2.Environment(autoescape=True)
 
 
 @dataclass(frozen=True)
@@ -116,21 +134,23 @@ class _Map(folium.Map):
             tiles=None,
             max_zoom=18,
             height="65vh",
-            control_scale=True,
+            maxZoom=18,
             zoomSnap=0.5,
         )
         self._id = "ville"
 
 
-class _Part(MacroElement):
-    """A piece of the page whose values are read by its template, under a stable name."""
+class _Slot(MacroElement):
+    """Marks where our parts go: ``section`` is ``header``, ``html`` or ``script``."""
 
-    def __init__(self, name: str, template: str, **values: object) -> None:
+    def __init__(self, section: str, mark: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._name = self._id = name
-        self._template = Template(template)
-        for key, value in values.items():
-            setattr(self, key, value)
+        self._name = self._id = mark.lower()
+        self._template = Template(f"{{% macro {section}(this, kwargs) %}}{_slot(mark)}{{% endmacro %}}")
+
+
+def _slot(mark: str) -> str:
+    return f"/*BOURG-{mark}*/"
 
 
 class _Outline(folium.GeoJson):
@@ -181,33 +201,45 @@ def town_map_html(shape: CommuneShape, places: pl.DataFrame, page: TownPage, lib
         pl.col("demo").fill_null(value=False),
     )
     counts = dict(rows.group_by("category").len().iter_rows())
+    located = rows.filter(pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null())
+    marks = {label: {"letter": m[0], "colour": m[1], "shape": m[2]} for label, m in MARKS.items()}
+    shown = [label for label in MARKS if label in counts or label != UNCLASSIFIED]
+    html, map_name = _base(shape)
+    values = {
+        "page": page,
+        "policy": _POLICY,
+        "notice": DEMO_NOTICE,
+        "scripts": scripts,
+        "styles": [*styles, own],
+        "rows": rows.to_dicts(),
+        "legend": [{"label": label, "count": counts.get(label, 0), **marks[label]} for label in shown],
+        "map": map_name,
+        "places": [list(row) for row in located.iter_rows()],
+        "marks": marks,
+    }
+    for mark, source in _PARTS.items():
+        before, after = html.split(_slot(mark))
+        html = before + _TEMPLATES.from_string(source).render(values) + after
+    return html
+
+
+def _base(shape: CommuneShape) -> tuple[str, str]:
+    """Return what folium draws (map and outline, with our slots), and the name of the map in its script."""
     west, south, east, north = shape.bounds
     drawn = _Map(((south + north) / 2, (west + east) / 2))
     root = drawn.get_root()
-    header = _Part(
-        "entete", _HEADER, page=page, policy=_POLICY, scripts=scripts, styles=[*styles, own], notice=DEMO_NOTICE
-    )
-    # The header has to come before the map in the page.
-    root.add_child(header, name="entete", index=0)
+    # These two have to come before the map in the page.
+    root.add_child(_Slot("header", "HEADER"), name="header", index=0)
+    root.add_child(_Slot("html", "BEFORE"), name="before", index=1)
     _Outline(shape.geometry, {"color": "#c2410c", "weight": 2.5, "fillColor": "#f59e0b", "fillOpacity": 0.12}).add_to(
         drawn
     )
-    located = rows.filter(pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null())
-    _Part(
-        "lieux",
-        _CONTENT,
-        page=page,
-        rows=rows.to_dicts(),
-        places=[list(row) for row in located.iter_rows()],
-        marks={label: {"letter": m[0], "colour": m[1], "shape": m[2]} for label, m in MARKS.items()},
-        legend=[
-            {"label": label, "letter": m[0], "colour": m[1], "shape": m[2], "count": counts.get(label, 0)}
-            for label, m in MARKS.items()
-            if label in counts or label != UNCLASSIFIED
-        ],
-    ).add_to(drawn)
+    _Slot("html", "AFTER").add_to(drawn)
+    _Slot("script", "SCRIPT").add_to(drawn)
     drawn.fit_bounds([[south, west], [north, east]], padding=(20, 20))
     html = str(root.render())
     # folium writes neither the language nor a viewport that lets people zoom in.
-    html = html.replace("<html>", '<html lang="fr">', 1)
-    return html.replace("maximum-scale=1.0, user-scalable=no", "maximum-scale=5.0", 1)
+    html = html.replace("<html>", '<html lang="fr">', 1).replace(
+        "maximum-scale=1.0, user-scalable=no", "maximum-scale=5.0", 1
+    )
+    return html, drawn.get_name()

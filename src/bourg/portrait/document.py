@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from bourg.geography.names import departement_with_article
 from bourg.geography.levels import FRANCE_CODE
+from bourg.geography.names import departement_with_article
+from bourg.indicators.parameters import size_classes
+from bourg.indicators.units import FRANCE_LABELS
 from bourg.indicators.values import ValueSheet, value_sheet
 from bourg.portrait.hours import describe_hours
 from bourg.portrait.observatory import Observatory
@@ -18,8 +20,14 @@ THEMES = {
     "population": "Population",
     "housing": "Logement",
     "income": "Revenus",
+    "economy": "Économie et emploi",
     "culture": "Culture",
     "equipment": "Équipements et services",
+    "health": "Santé",
+    "mobility": "Mobilités",
+    "environment": "Environnement et énergie",
+    "safety": "Sécurité",
+    "finance": "Finances locales",
     "programmes": "Programmes publics",
 }
 # Shown first, on the town page and in text: what a mayor asks before anything else.
@@ -27,6 +35,7 @@ KEY_FIGURES = (
     "population.total", "population.change_annual", "population.share_65_plus", "housing.vacancy_rate", "income.median",
     "culture.places_count", "culture.places_per_1000", "equipment.total_per_1000",
 )  # fmt: skip
+_COUNCIL = {"sieges": "seats", "femmes": "women", "adjoints": "deputies"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Identity:
         Address, phone, website, hours (French lines) and position.
     council
         Seats, women and deputies of the municipal council: counts, never names.
+    size_class
+        French words of the size class, ``None`` when the population is unknown.
     """
 
     code: str
@@ -71,6 +82,8 @@ class Portrait:
         Value sheets of every indicator, by id, in the order of the themes.
     places_by_type
         Type of cultural place -> number, the most frequent first; ``None`` when no list covers the town.
+    places_demo
+        Whether these places are generated.
     snapshot
         Id, date, geography and whether the snapshot holds generated values.
     """
@@ -79,6 +92,7 @@ class Portrait:
     sheets: dict[str, ValueSheet]
     places_by_type: dict[str, int] | None
     snapshot: dict[str, Any] = field(default_factory=dict)
+    places_demo: bool = False
 
     @property
     def key_figures(self) -> list[ValueSheet]:
@@ -107,11 +121,12 @@ class Portrait:
         if identity.epci:
             parts.append(f"membre de {identity.epci['nom']}")
         pvd = identity.pvd
+        mark = " (liste de démonstration)" if pvd["demo"] else ""
         if pvd["beneficiaire"]:
             since = f" depuis le {format_date(pvd['depuis'])}" if pvd["depuis"] else ""
-            parts.append(f"Petite Ville de demain{since}{' (liste de démonstration)' if pvd['demo'] else ''}")
+            parts.append(f"Petite Ville de demain{since}{mark}")
         elif pvd["beneficiaire"] is False:
-            parts.append(f"hors du programme Petites Villes de demain{' (liste de démonstration)' if pvd['demo'] else ''}")
+            parts.append(f"hors du programme Petites Villes de demain{mark}")
         return ", ".join(parts) + "."
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,15 +134,17 @@ class Portrait:
         identity = self.identity
         return {
             "commune": {
-                "code": identity.code, "nom": identity.name, "departement": identity.departement, "region": identity.region,
-                "epci": identity.epci, "codes_postaux": identity.postal_codes, "population": identity.population,
-                "population_annee": identity.population_year, "superficie_km2": identity.area_km2,
+                "code": identity.code, "nom": identity.name, "departement": identity.departement,
+                "region": identity.region, "epci": identity.epci, "codes_postaux": identity.postal_codes,
+                "population": identity.population, "population_annee": identity.population_year,
+                "superficie_km2": identity.area_km2,
                 "classe_de_taille": identity.size_class, "petite_ville_de_demain": identity.pvd,
                 "mairie": identity.town_hall, "conseil_municipal": identity.council,
             },
             "phrase": self.headline(),
             "indicateurs": [sheet.to_dict() for sheet in self.sheets.values()],
             "lieux_culturels_par_type": self.places_by_type,
+            "lieux_culturels_demonstration": self.places_demo,
             "instantane": self.snapshot,
         }  # fmt: skip
 
@@ -136,14 +153,16 @@ class Portrait:
         lines = [self.headline(), ""]
         hall = self.identity.town_hall
         if hall.get("adresse"):
-            lines.append("Mairie : " + hall["adresse"].replace("\n", ", ") + (f" · {hall['telephone']}" if hall["telephone"] else ""))
+            address = hall["adresse"].replace("\n", ", ")
+            lines.append("Mairie : " + " · ".join(filter(None, (address, hall["telephone"]))))
             lines += [f"    {line}" for line in hall["horaires"]]
         for label, sheets in self.themes.items():
             lines += ["", label.upper()]
             lines += [_line(sheet) for sheet in sheets]
         if self.snapshot["demonstration"]:
             lines += ["", "◆ valeur de démonstration, fabriquée : elle ne dit rien de la commune réelle."]
-        lines += ["", f"Instantané {self.snapshot['id']} du {format_date(self.snapshot['date'][:10])}. Détail d'un chiffre : bourg indicators --explain ID"]
+        made = f"Instantané {self.snapshot['id']} du {format_date(self.snapshot['date'][:10])}."
+        lines += ["", f"{made} Détail d'un chiffre : bourg indicators --explain ID"]
         return "\n".join(lines)
 
 
@@ -175,11 +194,12 @@ def make_portrait(observatory: Observatory, code: str) -> Portrait:
     return Portrait(
         identity=_identity(observatory, row),
         sheets=sheets,
-        places_by_type=_places_by_type(observatory, row["code"], sheets),
+        places_by_type=_places_by_type(observatory, row["code"]),
         snapshot={
             "id": observatory.snapshot.id, "date": manifest["created"], "cog": manifest["cog"],
             "demonstration": observatory.snapshot.demo,
         },
+        places_demo=bool(manifest["tables"].get("culture_places", {}).get("demo")),
     )  # fmt: skip
 
 
@@ -189,19 +209,20 @@ def _sheets(observatory: Observatory, row: dict[str, Any]) -> dict[str, ValueShe
         "epci": (row["epci"], row["epci_name"]), "departement": (row["departement"], row["departement_name"]),
         "region": (row["region"], row["region_name"]), "france": (FRANCE_CODE, "France"),
     }  # fmt: skip
-    territories = {level: code for level, (code, _) in larger.items() if code}
-    values = observatory.values({"commune": row["code"], **territories}).to_dicts()
+    territories = [("commune", row["code"]), *((level, code) for level, (code, _) in larger.items() if code)]
+    territories += [("france", code) for code in FRANCE_LABELS if code != FRANCE_CODE]
+    values = observatory.values(territories).to_dicts()
     ranks = observatory.ranks(row["code"]).to_dicts()
     vintages: dict[str, str] = {}
     for item in observatory.sources():
         vintages.setdefault(item["id"], item["vintage"])
     order = list(THEMES)
-    elsewhere = [(larger[level][1], value) for level in larger for value in values if value["level"] == level]
+    elsewhere = _elsewhere(values, {level: name for level, (_, name) in larger.items()})
     sheets = {
         value["indicator"]: value_sheet(
             value,
             ranks=[rank for rank in ranks if rank["indicator"] == value["indicator"]],
-            elsewhere=[(name, other) for name, other in elsewhere if other["indicator"] == value["indicator"]],
+            elsewhere=elsewhere.get(value["indicator"], []),
             territory=row["name"],
             vintages=vintages,
         )
@@ -209,6 +230,25 @@ def _sheets(observatory: Observatory, row: dict[str, Any]) -> dict[str, ValueShe
         if value["level"] == "commune"
     }
     return dict(sorted(sheets.items(), key=lambda pair: (order.index(pair[1].theme), pair[0])))
+
+
+def _elsewhere(values: list[dict[str, Any]], names: dict[str, str]) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Return, by indicator, the values of the larger territories, from the nearest to the largest.
+
+    Many tables leave Mayotte or the overseas departments out: the widest field of France that has a value is given,
+    under its own name.
+    """
+    fields = list(FRANCE_LABELS)
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for level, unit in names.items():
+        rows = [value for value in values if value["level"] == level]
+        if level == "france":
+            rows.sort(key=lambda value: (value["status"] == "missing", fields.index(value["code"])))
+            rows = list({value["indicator"]: value for value in reversed(rows)}.values())
+        for value in rows:
+            name = FRANCE_LABELS[value["code"]] if level == "france" else unit
+            found.setdefault(value["indicator"], []).append((name, value))
+    return found
 
 
 def _identity(observatory: Observatory, row: dict[str, Any]) -> Identity:
@@ -231,10 +271,18 @@ def _identity(observatory: Observatory, row: dict[str, Any]) -> Identity:
         pvd=_pvd(observatory, code),
         town_hall={
             "adresse": hall.get("address"), "telephone": hall.get("phone"), "site": hall.get("website"),
-            "horaires": describe_hours(hall.get("hours")), "longitude": hall.get("longitude"), "latitude": hall.get("latitude"),
+            "horaires": describe_hours(hall.get("hours")), "longitude": hall.get("longitude"),
+            "latitude": hall.get("latitude"),
         },
-        council={"sieges": council["seats"], "femmes": council["women"], "adjoints": council["deputies"]} if council else {},
+        council={name: council[column] for name, column in _COUNCIL.items()} if council else {},
+        size_class=_size_class(row["population"]),
     )  # fmt: skip
+
+
+def _size_class(population: int | None) -> str | None:
+    if population is None:
+        return None
+    return next((item.label for item in reversed(size_classes()) if population >= item.low), None)
 
 
 def _pvd(observatory: Observatory, code: str) -> dict[str, Any]:
@@ -250,10 +298,9 @@ def _pvd(observatory: Observatory, code: str) -> dict[str, Any]:
     }
 
 
-def _places_by_type(observatory: Observatory, code: str, sheets: dict[str, ValueSheet]) -> dict[str, int] | None:
+def _places_by_type(observatory: Observatory, code: str) -> dict[str, int] | None:
     """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
-    count = sheets.get("culture.types_count")
-    if count is None or count.value is None:
+    if not observatory.covers("culture_places", code):
         return None
     here = observatory.places.filter(pl.col("code") == code)
     counts = here.group_by("type").len().sort(["len", "type"], descending=[True, False])

@@ -86,8 +86,21 @@ class Observatory:
         """
         tables: dict[str, dict[str, Any]] = self.snapshot.manifest["tables"]
         if name not in tables:
-            raise SnapshotError(f"L'instantané n'a pas de table « {name} ».", next_step="reconstruisez-le : bourg build.")
+            raise SnapshotError(
+                f"L'instantané n'a pas de table « {name} ».", next_step="reconstruisez-le : bourg build."
+            )
         return tables[name]
+
+    @cached_property
+    def _coverage(self) -> dict[str, frozenset[str]]:
+        content: dict[str, list[str] | None] = self.snapshot.read_json("coverage.json")
+        return {name: frozenset(codes) for name, codes in content.items() if codes is not None}
+
+    def covers(self, table: str, code: str) -> bool:
+        """Tell whether a table describes a commune: outside, nothing found means missing and not zero."""
+        if table not in self.snapshot.manifest["tables"]:
+            return False
+        return table not in self._coverage or code in self._coverage[table]
 
     def sources(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the resources read for this snapshot, of some sources or of all."""
@@ -105,9 +118,9 @@ class Observatory:
         match: Match = self.index.get(code)
         return self.communes.row(by_predicate=pl.col("code") == match.code, named=True)
 
-    def values(self, territories: dict[str, str]) -> pl.DataFrame:
-        """Return the values (:data:`VALUE_COLUMNS`) of some territories, given as level -> code."""
-        wanted = [(pl.col("code") == code) & (pl.col("level") == level) for level, code in territories.items()]
+    def values(self, territories: Sequence[tuple[str, str]]) -> pl.DataFrame:
+        """Return the values (:data:`VALUE_COLUMNS`) of some territories, given as ``(level, code)``."""
+        wanted = [(pl.col("code") == code) & (pl.col("level") == level) for level, code in territories]
         table = pl.scan_parquet(self.snapshot.path("values.parquet"))
         return table.filter(pl.any_horizontal(wanted)).collect()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import gzip
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ MAX_UNPACKED_BYTES = 4 * 1024**3
 MAX_RATIO = 250
 # Below this size the ratio says nothing (a short column repeated) and costs nothing.
 RATIO_FREE_BYTES = 64 * 1024**2
+# Documentation that producers put beside the data, sometimes larger than a data file.
+_ASIDE = re.compile(r"(meta|varmod|dico|dictionnaire|lisez|readme|doc)|.*metadata", re.IGNORECASE)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, lzma.LZMAError, NotImplementedError)
 
 
@@ -69,6 +72,8 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
 def choose_member(path: Path, patterns: tuple[str, ...]) -> str:
     """Return the name of the member that matches the first pattern that matches one, the largest if several.
 
+    Documentation (``meta_*``, ``varmod_*``…) is only chosen when nothing else matches.
+
     Parameters
     ----------
     path
@@ -84,8 +89,9 @@ def choose_member(path: Path, patterns: tuple[str, ...]) -> str:
     members = zip_members(path)
     for pattern in patterns:
         matching = [m for m in members if fnmatch.fnmatch(m.filename.rsplit("/", 1)[-1].lower(), pattern.lower())]
+        data = [m for m in matching if not _ASIDE.match(m.filename.rsplit("/", 1)[-1])]
         if matching:
-            return max(matching, key=lambda member: member.file_size).filename
+            return max(data or matching, key=lambda member: member.file_size).filename
     found = ", ".join(m.filename for m in members[:8]) or "aucun"
     raise ArchiveError(
         "L'archive ne contient pas le fichier attendu.",

@@ -29,7 +29,7 @@ FRENCH_BOXES = (
 def text(column: pl.Expr) -> pl.Expr:
     """Return trimmed text; empty cells, and the ``NA``/``NaN`` that statistical tools write, become null."""
     trimmed = column.cast(pl.String).str.strip_chars(" \t\r\n\u00a0\u202f\ufeff")
-    return pl.when(trimmed.is_in(["", *_NULLS])).then(None).otherwise(trimmed)
+    return pl.when(~trimmed.is_in(["", *_NULLS])).then(trimmed)
 
 
 def excel_cell(column: pl.Expr) -> pl.Expr:
@@ -60,7 +60,7 @@ def date(column: pl.Expr) -> pl.Expr:
 def postal_code(column: pl.Expr) -> pl.Expr:
     """Return five-character postal codes; a lost leading zero is given back, anything else becomes null."""
     cleaned = column.cast(pl.String).str.replace_all(_SPACES, "").str.replace(r"\.0+$", "")
-    padded = pl.when(cleaned.str.contains(r"^\d{4}$")).then(pl.lit("0") + cleaned).otherwise(cleaned)
+    padded = cleaned.str.replace(r"^(\d{4})$", "0${1}")
     return pl.when(padded.str.contains(r"^\d{5}$")).then(padded)
 
 

@@ -82,7 +82,7 @@ def locate(source: Source, resource: Resource, settings: Settings, *, demo: bool
                 next_step="corrigez --mirror ou BOURG_MIRROR.",
             )
         if path := _in_mirror(resource, settings.mirror):
-            return Located(path, "mirror")
+            return Located(path, "demo" if resource.generated else "mirror")
     if resource.url:
         path = fetched_path(source, resource, settings)
         if path.is_file() and sidecar(path).is_file():

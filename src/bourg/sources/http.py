@@ -141,7 +141,8 @@ def _locked(part: Path) -> Iterator[IO[bytes]]:
     """Open the partial file for appending; a second download of the same file is refused."""
     with storage_errors(part):
         part.parent.mkdir(parents=True, exist_ok=True)
-        stream = part.open("ab")
+        # Unbuffered: a full disk is then met at the write, not again when the file is closed.
+        stream = part.open("ab", buffering=0)
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -224,17 +225,22 @@ def _check_status(job: _Job, response: httpx.Response) -> None:
         raise _unavailable(job.url, "le serveur a répondu par une page web et non par le fichier.")
 
 
-def _save_body(job: _Job, response: httpx.Response, stream: IO[bytes], done: int) -> None:
+def _start(job: _Job, response: httpx.Response, stream: IO[bytes], done: int) -> int:
+    """Return where the body starts: after what is here (206), or at zero with an emptied file."""
     if response.status_code == 206:
         match = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
-        if match is None or int(match.group(1)) != done:
-            with storage_errors(job.part):
-                stream.truncate(0)
-            raise _TransientError("le serveur a repris à un autre endroit.")
-    else:
-        done = 0
+        if match is not None and int(match.group(1)) == done:
+            return done
+    if done:
         with storage_errors(job.part):
             stream.truncate(0)
+    if response.status_code == 206:
+        raise _TransientError("le serveur a repris à un autre endroit.")
+    return 0
+
+
+def _save_body(job: _Job, response: httpx.Response, stream: IO[bytes], done: int) -> None:
+    done = _start(job, response, stream, done)
     length = response.headers.get("content-length", "")
     total = done + int(length) if length.isdigit() else None
     if total is not None and total > job.policy.max_bytes:
@@ -243,15 +249,16 @@ def _save_body(job: _Job, response: httpx.Response, stream: IO[bytes], done: int
     if validator.startswith("W/"):  # a weak validator does not promise the same bytes
         validator = response.headers.get("last-modified", "")
     write_atomic(job.part_note, json.dumps({"url": job.url, "validator": validator}).encode())
-    for block in response.iter_raw(1 << 18):
+    # No chunk size: httpx would keep back a last incomplete chunk, lost when the connection is cut.
+    for block in response.iter_raw():
         done += len(block)
         if done > job.policy.max_bytes:
             raise _too_long(job)
         with storage_errors(job.part):
-            stream.write(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[stream.write(rest) :]
         job.tell(done, total)
-    with storage_errors(job.part):
-        stream.flush()
     if total is not None and done != total:
         raise _TransientError(f"la réponse a été coupée ({done} octets sur {total}).")
     if done == 0:

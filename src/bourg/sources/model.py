@@ -33,6 +33,8 @@ class Resource(_Strict):
         Paths (or glob patterns) inside a mirror folder, the best first.
     demo
         File name given by the demonstration generator, when it makes this one.
+    generated
+        The file itself is a demonstration, wherever it is found: its values are never shown as real.
     sha256
         Checksum, only where the content can never change (a wheel).
     coverage
@@ -48,6 +50,7 @@ class Resource(_Strict):
     member: str | None = None
     mirror: tuple[str, ...] = ()
     demo: str | None = None
+    generated: bool = False
     sha256: str | None = None
     coverage: str = "france"
     rows: tuple[int, int] | None = None

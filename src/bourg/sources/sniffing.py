@@ -28,7 +28,6 @@ MAX_FIELD_BYTES = 4 * 1024**2
 _BOM = codecs.BOM_UTF8
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CP1252_HOLES = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-_QUOTED = re.compile(rb'"[^"]*"')
 _NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1", "cp850": "CP850", "utf-16": "UTF-16"}
 
 
@@ -51,8 +50,8 @@ class Text:
         Line ends outside quoted fields, plus an unfinished last line.
     separators
         Occurrences of the separator outside quoted fields.
-    open_quote
-        The file ends inside a quoted field.
+    odd_quotes
+        A quote inside an unquoted field, or one never closed: only a record by record reading can tell.
     excel_cells
         The file has spreadsheet cells such as ``="01001"``.
     """
@@ -61,12 +60,12 @@ class Text:
     boms: int = 0
     lines: int = 0
     separators: int = 0
-    open_quote: bool = False
+    odd_quotes: bool = False
     excel_cells: bool = False
 
 
 def _check_start(path: Path, head: bytes) -> None:
-    if not head.strip(b"\x00 \r\n\t"):
+    if not head.strip(_BOM + b"\x00 \r\n\t"):
         raise SourceFormatError(
             "Le fichier est vide.",
             where=path.name,
@@ -108,10 +107,17 @@ def _encoding_of(path: Path, declared: str | None) -> str:
     return "latin-1" if holes else "cp1252"
 
 
-def _outside_quotes(path: Path, text: Text) -> Iterator[bytes]:
+def quoted_field(separator: str) -> re.Pattern[bytes]:
+    """Return the expression of a quoted field: a quote inside an unquoted field (``5" large``) opens nothing."""
+    return re.compile(rb"(?<![^\r\n" + re.escape(separator.encode()) + rb'])"[^"]*(?:""[^"]*)*"')
+
+
+def _outside_quotes(path: Path, separator: str, text: Text) -> Iterator[bytes]:
     """Yield the bytes of a file without its quoted fields."""
+    quoted = quoted_field(separator)
     carry = b""
     with path.open("rb") as stream:
+        stream.seek(text.boms * len(_BOM))
         while block := stream.read(CHUNK):
             text.excel_cells = text.excel_cells or b'="' in block
             chunk = carry + block
@@ -122,10 +128,11 @@ def _outside_quotes(path: Path, text: Text) -> Iterator[bytes]:
                     chunk, carry = chunk[:cut], chunk[cut:]
                     if len(carry) > MAX_FIELD_BYTES:
                         break
-                chunk = _QUOTED.sub(b"", chunk)
+                chunk = quoted.sub(b"", chunk)
+                text.odd_quotes = text.odd_quotes or b'"' in chunk
             yield chunk
     if carry:
-        text.open_quote = True
+        text.odd_quotes = True
         yield carry
 
 
@@ -157,7 +164,7 @@ def count(path: Path, separator: str, text: Text) -> None:
     """Count lines and separators outside quoted fields into ``text``, and look for spreadsheet cells."""
     code = ord(separator)
     last = b""
-    for chunk in _outside_quotes(path, text):
+    for chunk in _outside_quotes(path, separator, text):
         values = np.frombuffer(chunk, dtype=np.uint8)
         # Several times faster than bytes.count on bytes as frequent as separators.
         text.separators += int(np.count_nonzero(values == code))
@@ -274,7 +281,7 @@ def drop_ragged(path: Path, target: Path, separator: str, width: int, header_lin
         for _ in range(header_line):
             out.write(source.readline())
         lines = _Lines(source)
-        reader = csv.reader(lines, delimiter=separator)
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
         writer = csv.writer(out, delimiter=separator, lineterminator="\n")
         start = end = header_line
         record: list[str] = []

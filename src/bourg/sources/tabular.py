@@ -6,10 +6,10 @@ first bytes, never by their name. Large CSV files are scanned by Polars in its s
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fnmatch
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def _scan_text(
     rows = look.lines - before
     if rows <= 0:
         raise no_rows(path)
-    if look.open_quote or look.separators - head_separators != (width - 1) * rows:
+    if look.odd_quotes or look.separators - head_separators != (width - 1) * rows:
         cleaned = scratch / "clean.csv"
         ragged = sniffing.drop_ragged(text_path, cleaned, header.separator, width, header.line)
         _judge(path, ragged)
@@ -99,7 +99,7 @@ def _head_counts(text_path: Path, header: _Header) -> tuple[int, int]:
     """Return line ends and separators, outside quotes, in the title and header lines."""
     with text_path.open("rb") as stream:
         head = b"".join(stream.readline() for _ in range(header.line))
-    bare = re.sub(rb'"[^"]*"', b"", head)
+    bare = sniffing.quoted_field(header.separator).sub(b"", head.lstrip(codecs.BOM_UTF8))
     return bare.count(b"\n") + (not bare.endswith(b"\n")), bare.count(header.separator.encode())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,10 +16,18 @@ import polars as pl
 
 import bourg
 from bourg.errors import StorageError
-from bourg.sources.files import storage_errors
+from bourg.sources.files import sha256_of, storage_errors, write_atomic
 
-# EFBIG and "os error 27/28/122" are how size limits and full disks reach us through Polars.
-_DISK_FULL = ("os error 28", "os error 27", "os error 122", "No space left", "File too large", "quota exceeded")
+# What a finished step holds, written last: a step without its seal, or that differs from it, is made again.
+SEAL = "etape.json"
+# Work in progress: folders of this prefix are complete nowhere and belong to the build under way.
+PART = ".part-"
+
+# How size limits and full disks reach us through Polars; "transport error" when they strike a header of Parquet.
+_DISK_FULL = (
+    "os error 28", "os error 27", "os error 122", "No space left", "File too large", "quota exceeded",
+    "thrift: transport error",
+)  # fmt: skip
 
 
 def digest(*parts: object) -> str:
@@ -69,7 +78,7 @@ def writing(where: Path) -> Iterator[None]:
 
 
 class StepCache:
-    """Folders of results, one per step and digest; a folder is complete or absent.
+    """Folders of results, one per step and digest; a folder is complete and as it was made, or it is not used.
 
     Parameters
     ----------
@@ -82,13 +91,20 @@ class StepCache:
         self.used: set[Path] = set()
         self.made: list[str] = []
         self.reused: list[str] = []
+        self._sound: dict[Path, bool] = {}
 
     def has(self, name: str, key: str) -> bool:
-        """Tell whether the step already has a result for this key."""
-        return (self.root / f"{name}-{key}").is_dir()
+        """Tell whether the step already has a sound result for this key.
+
+        Files are shared with the snapshots (hard links): one that was damaged there must not come back here.
+        """
+        folder = self.root / f"{name}-{key}"
+        if folder not in self._sound:
+            self._sound[folder] = _is_sound(folder)
+        return self._sound[folder]
 
     def step(self, name: str, key: str, make: Callable[[Path], None]) -> Path:
-        """Return the folder of the step, calling ``make(folder)`` only when no result has this key.
+        """Return the folder of the step, calling ``make(folder)`` only when no sound result has this key.
 
         Raises
         ------
@@ -97,27 +113,48 @@ class StepCache:
         """
         final = self.root / f"{name}-{key}"
         self.used.add(final)
-        if final.is_dir():
+        if self.has(name, key):
             self.reused.append(name)
             return final
         with writing(final):
             self.root.mkdir(parents=True, exist_ok=True)
-            part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.root))
+            shutil.rmtree(final, ignore_errors=True)
+            part = Path(tempfile.mkdtemp(prefix=PART, dir=self.root))
         try:
             with writing(final):
                 make(part)
+                (part / SEAL).write_text(json.dumps(_contents(part)), encoding="utf-8")
                 part.replace(final)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        self._sound[final] = True
         self.made.append(name)
         return final
 
+    def sweep(self) -> None:
+        """Delete what killed builds left; only the holder of the build lock may call it."""
+        for path in self.root.glob(f"{PART}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def prune(self, keep: Iterable[Path] = ()) -> None:
-        """Delete the results that neither this build nor ``keep`` uses, and what a killed build left."""
+        """Delete the results that neither this build nor ``keep`` uses."""
         kept = {path.name for path in [*self.used, *keep]}
         for path in self.root.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(folder)): sha256_of(path) for path in files}
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return bool(sealed == _contents(folder))
+    except (OSError, ValueError):
+        return False
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -127,3 +164,39 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+class Checksums:
+    """Checksums of files already seen, by path, size and time of change: a 300 MB file is hashed once.
+
+    Parameters
+    ----------
+    path
+        Where they are kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, path: Path) -> str:
+        """Return the SHA-256 of a file."""
+        stat = path.stat()
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in self._known:
+            self._known[key] = sha256_of(path)
+        return self._known[key]
+
+    def save(self) -> None:
+        """Keep what was hashed for the next build.
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        with writing(self.path):
+            write_atomic(self.path, json.dumps(self._known, indent=0).encode())

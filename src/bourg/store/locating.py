@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import shapely
 
+from bourg.geography.codes import departement_of
 from bourg.geography.names import normalise_name
 
-_CEDEX = re.compile(r"\bcedex\b.*$", re.IGNORECASE)
+_CEDEX = re.compile(r"\bc[eé]dex\b.*$", re.IGNORECASE)
 
 
 class Locator:
@@ -58,13 +59,14 @@ class Locator:
         for index, code in zip(np.flatnonzero(lacking.to_numpy()), located, strict=True):
             codes[index] = code
         filled = frame.with_columns(pl.Series("code", codes, dtype=pl.String))
-        return filled, located.is_not_null().sum(), located.is_null().sum()
+        return filled, int(located.is_not_null().sum()), located.null_count()
 
 
 class PostalLocator:
     """Commune of a place from its postal code and town, for places without coordinates.
 
-    A postal code serves a few communes: the town's name only chooses among them, and only when one fits.
+    A postal code serves a few communes: the town's name only chooses among them, and only when one fits. Codes that
+    serve no commune (CEDEX) still tell the department: the name then chooses among its communes.
 
     Parameters
     ----------
@@ -74,18 +76,29 @@ class PostalLocator:
 
     def __init__(self, communes: pl.DataFrame) -> None:
         found: dict[tuple[str, str], set[str]] = {}
+        self._served: set[str] = set()
         columns = communes.select("code", "name", "plain_name", "postal_codes")
         for code, name, plain_name, postal_codes in columns.iter_rows():
-            for postal in postal_codes:
-                for key in {normalise_name(name), normalise_name(plain_name)}:
-                    found.setdefault((postal, key), set()).add(code)
+            self._served.update(postal_codes)
+            for key in {normalise_name(name), normalise_name(plain_name)}:
+                for area in (*postal_codes, _postal_departement(code)):
+                    found.setdefault((area, key), set()).add(code)
         self._codes = {key: codes.pop() for key, codes in found.items() if len(codes) == 1}
+
+    def locate(self, postal_code: str | None, city: str | None) -> str | None:
+        """Return the code of the commune, ``None`` when the two texts do not name one and only one."""
+        postal = postal_code or ""
+        area = postal if postal in self._served else _postal_departement(postal)
+        return self._codes.get((area, normalise_name(_CEDEX.sub("", city or ""))))
 
     def fill(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         """Fill the null ``code`` of a table with ``postal_code, city``; return it and the rows filled."""
-        codes = [
-            code or self._codes.get((postal or "", normalise_name(_CEDEX.sub("", city or ""))))
-            for code, postal, city in frame.select("code", "postal_code", "city").iter_rows()
-        ]
+        rows = frame.select("code", "postal_code", "city").iter_rows()
+        codes = [code or self.locate(postal, city) for code, postal, city in rows]
         filled = frame.with_columns(pl.Series("code", codes, dtype=pl.String))
         return filled, frame["code"].null_count() - filled["code"].null_count()
+
+
+def _postal_departement(code: str) -> str:
+    """Return the department as postal codes write it: both parts of Corsica are 20."""
+    return departement_of(code).replace("2A", "20").replace("2B", "20")

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +21,12 @@ import polars as pl
 
 from bourg.errors import SnapshotError, StorageError
 from bourg.sources.files import sha256_of, write_atomic
+from bourg.store.cache import PART, writing
 
 SCHEMA_VERSION = 1
 _CURRENT = "CURRENT"
 _KEPT = 3
+_MANIFEST = ("id", "created", "bourg", "cog", "tables", "sources", "files")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Snapshot:
         """Return a table, lazily."""
         return pl.scan_parquet(self.path(f"tables/{name}.parquet"))
 
-    def read_json(self, name: str) -> Any:
+    def read_json(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """Return the content of a JSON file of the snapshot."""
         return json.loads(self.path(name).read_text(encoding="utf-8"))
 
@@ -104,7 +107,7 @@ class SnapshotStore:
     def current_id(self) -> str | None:
         """Return the id of the snapshot in service, ``None`` when there is none."""
         pointer = self.root / _CURRENT
-        return pointer.read_text(encoding="utf-8").strip() or None if pointer.is_file() else None
+        return pointer.read_text(encoding="utf-8", errors="replace").strip() or None if pointer.is_file() else None
 
     def current(self) -> Snapshot:
         """Open the snapshot in service.
@@ -136,7 +139,9 @@ class SnapshotStore:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             version = manifest["schema"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SnapshotError("L'instantané est illisible.", where=str(folder), why=str(error), next_step=rebuild) from error
+            raise SnapshotError(
+                "L'instantané est illisible.", where=str(folder), why=_reason(error), next_step=rebuild
+            ) from error
         if version != SCHEMA_VERSION:
             raise SnapshotError(
                 "L'instantané vient d'une autre version de Bourg.",
@@ -144,12 +149,34 @@ class SnapshotStore:
                 why=f"format {version}, attendu {SCHEMA_VERSION}.",
                 next_step=rebuild,
             )
-        snapshot = Snapshot(folder, manifest)
-        for name, entry in manifest["files"].items():
+        try:
+            lacking = [name for name in _MANIFEST if name not in manifest]
+            sizes = {name: int(entry["size"]) for name, entry in manifest["files"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SnapshotError(
+                "L'instantané est abîmé.", where=str(folder / "manifest.json"), why=_reason(error), next_step=rebuild
+            ) from error
+        if lacking:
+            raise SnapshotError(
+                "L'instantané est abîmé.",
+                where=str(folder / "manifest.json"),
+                why=f"il n'y a plus : {', '.join(lacking)}.",
+                next_step=rebuild,
+            )
+        for name, size in sizes.items():
             path = folder / name
-            if not path.is_file() or path.stat().st_size != entry["size"]:
-                raise SnapshotError("L'instantané est abîmé.", where=str(path), next_step=rebuild)
-        return snapshot
+            if not path.is_file():
+                raise SnapshotError(
+                    "L'instantané est abîmé.", where=str(path), why="fichier absent.", next_step=rebuild
+                )
+            if (found := path.stat().st_size) != size:
+                raise SnapshotError(
+                    "L'instantané est abîmé.",
+                    where=str(path),
+                    why=f"{found} octets au lieu de {size}.",
+                    next_step=rebuild,
+                )
+        return Snapshot(folder, manifest)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -165,7 +192,9 @@ class SnapshotStore:
             descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as error:
             raise StorageError(
-                "Le dossier des instantanés ne peut pas être écrit.", where=str(self.root), why=str(error),
+                "Le dossier des instantanés ne peut pas être écrit.",
+                where=str(self.root),
+                why=str(error),
                 next_step="choisissez un autre dossier avec BOURG_HOME.",
             ) from error
         try:
@@ -173,7 +202,8 @@ class SnapshotStore:
         except BlockingIOError as error:
             os.close(descriptor)
             raise StorageError(
-                "Une construction est déjà en cours dans ce dossier.", where=str(self.root),
+                "Une construction est déjà en cours dans ce dossier.",
+                where=str(self.root),
                 next_step="attendez qu'elle finisse, ou donnez un autre dossier avec BOURG_HOME.",
             ) from error
         try:
@@ -181,23 +211,45 @@ class SnapshotStore:
         finally:
             os.close(descriptor)
 
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Path]:
+        """Give an empty folder to fill for :meth:`publish`; it is gone afterwards, published or not.
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        with writing(self.root):
+            part = Path(tempfile.mkdtemp(prefix=PART, dir=self.root))
+        try:
+            yield part
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete what killed builds left; only the holder of the lock may call it."""
+        for path in self.root.glob(f"{PART}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def publish(self, part: Path, manifest: dict[str, Any]) -> Snapshot:
         """Put the complete folder ``part`` in service and return the snapshot.
 
         The manifest is written last; the folder is renamed, then ``CURRENT`` is replaced. Older snapshots are
         deleted, the last three are kept.
         """
-        files = {
-            str(path.relative_to(part)): {"size": path.stat().st_size, "sha256": sha256_of(path)}
-            for path in sorted(part.rglob("*"))
-            if path.is_file()
-        }
+        files = {}
+        for path in sorted(path for path in part.rglob("*") if path.is_file()):
+            _flush(path)
+            files[str(path.relative_to(part))] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
         manifest = {**manifest, "schema": SCHEMA_VERSION, "files": files}
         write_atomic(part / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+        # Temporary folders are private; a snapshot may be served by another account.
+        part.chmod(0o755)
         final, copy = self.root / manifest["id"], 1
         while final.exists():
-            if self._same_files(final, files):
-                shutil.rmtree(part)
+            if self._holds(final.name, files):
+                os.utime(final)
                 break
             # A damaged folder has taken the name: it may still be in service, so it is not touched.
             copy += 1
@@ -208,11 +260,13 @@ class SnapshotStore:
         self._forget_old()
         return self.open(final.name)
 
-    @staticmethod
-    def _same_files(folder: Path, files: dict[str, dict[str, Any]]) -> bool:
-        return all(
-            (folder / name).is_file() and sha256_of(folder / name) == entry["sha256"] for name, entry in files.items()
-        )
+    def _holds(self, identifier: str, files: dict[str, dict[str, Any]]) -> bool:
+        """Tell whether a snapshot is sound and made of these very files."""
+        try:
+            snapshot = self.open(identifier)
+        except SnapshotError:
+            return False
+        return bool(snapshot.manifest["files"] == files) and not snapshot.verify()
 
     def _forget_old(self) -> None:
         folders = [path for path in self.root.iterdir() if (path / "manifest.json").is_file()]
@@ -220,3 +274,16 @@ class SnapshotStore:
         for path in folders[_KEPT:]:
             if path.name != self.current_id():
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the content on disk before the snapshot is named: a power cut must not leave an empty file in service."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return f"attribut absent : {error}" if isinstance(error, KeyError) else str(error)

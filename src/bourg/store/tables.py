@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
 from bourg.geography.passages import Passages
-from bourg.geography.search import CommuneIndex
 from bourg.store.locating import Locator, PostalLocator
 
 # Tables whose rows have no code of their own, or may lack one, and are given one by their coordinates.
@@ -23,6 +23,7 @@ _VINTAGES = frozenset({"population", "income", "equipment", "equipment_points"})
 _BY_YEAR = frozenset({"equipment", "equipment_points"})
 # Counts add up when communes merge; anything else does not.
 _ADDITIVE_INCOME = ("NBMENFISC", "NBPERSMENFISC", "NBMEN", "NBPERS")
+_ROW_GROUP = 20_000
 _POPULATION_COLUMNS = ("code", "name", "year", "pmun", "pcap", "ptot")
 _KEYS = {
     "population": ("code", "year"),
@@ -69,6 +70,10 @@ class Table:
 
     Attributes
     ----------
+    frame, rows
+        Its rows, lazily (a large table stays in its file), and how many they are.
+    path
+        Parquet file already written in its final form, ``None`` when the snapshot has still to write it.
     coverage
         Reference communes described; ``None`` for the whole country.
     year_coverage
@@ -80,14 +85,35 @@ class Table:
     """
 
     name: str
-    frame: pl.DataFrame
+    frame: pl.LazyFrame
+    rows: int
     sources: tuple[str, ...]
-    demo: bool
-    coverage: frozenset[str] | None
+    demo: bool = False
+    coverage: frozenset[str] | None = None
     vintage: str = ""
+    path: Path | None = None
     year_coverage: dict[int, frozenset[str] | None] = field(default_factory=dict)
     undivided: tuple[tuple[str, ...], ...] = ()
     moves: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MergeRules:
+    """How tables of other themes are brought together.
+
+    Attributes
+    ----------
+    commune_codes
+        Tables whose ``code`` is a commune, to be moved to the reference geography.
+    several
+        Tables that several files describe together; of the others the best file is kept.
+    combine
+        Table -> how the frames of its files become one.
+    """
+
+    commune_codes: frozenset[str] = frozenset()
+    several: frozenset[str] = frozenset()
+    combine: Mapping[str, Callable[[list[pl.DataFrame]], pl.DataFrame]] = field(default_factory=dict)
 
 
 class TableMaker:
@@ -101,9 +127,17 @@ class TableMaker:
         Correspondence of codes.
     locator
         Commune of a point.
+    rules
+        Rules of the tables that this module does not know.
     """
 
-    def __init__(self, communes: pl.DataFrame, passages: Passages, locator: Locator) -> None:
+    def __init__(
+        self, communes: pl.DataFrame, passages: Passages, locator: Locator, rules: MergeRules | None = None
+    ) -> None:
+        extra = rules or MergeRules()
+        self._commune_codes = _COMMUNE_CODES | extra.commune_codes
+        self._several = _VINTAGES | extra.several
+        self._combine = {**_COMBINE, **extra.combine}
         self._passages = passages
         self._locator = locator
         self._departements = communes.select("code", "departement")
@@ -116,7 +150,7 @@ class TableMaker:
         several years keep every vintage; the others come from the first part, which later parts only complete.
         """
         ordered = sorted(parts, key=lambda part: (part.demo, part.coverage != "france"))
-        several = name in _VINTAGES
+        several = name in self._several
         # Generated rows never complete real ones.
         same_origin = [part for part in ordered if part.demo == ordered[0].demo]
         chosen = same_origin if several or name == "pvd" else ordered[:1]
@@ -136,9 +170,11 @@ class TableMaker:
                 years.update(dict.fromkeys(frame["year"].unique().to_list(), described))
             coverage = None if coverage is None or described is None else coverage | described
             frames.append(frame)
+        combined = self._combine.get(name, _first)(frames)
         return Table(
             name=name,
-            frame=_COMBINE.get(name, _first)(frames),
+            frame=combined.lazy(),
+            rows=combined.height,
             sources=tuple(dict.fromkeys(part.source for part in chosen)),
             demo=any(part.demo for part in chosen),
             coverage=coverage,
@@ -150,21 +186,22 @@ class TableMaker:
 
     def _bring(self, name: str, part: Part) -> tuple[pl.DataFrame, tuple[tuple[str, ...], ...], dict[str, object]]:
         """Return the rows of a part in the reference geography, the groups it cannot divide, and the report."""
-        if name not in _COMMUNE_CODES:
+        if name not in self._commune_codes:
             return part.frame, (), {}
         moved, report = self._passages.move(part.frame, cog=part.cog)
         if name not in _LOCATED:
             return moved, report.undivided, report.to_dict()
-        # A place is somewhere: its coordinates tell the commune that its code cannot tell.
+        # A place is somewhere: its town or its coordinates tell the commune that its code cannot tell.
         unclear = [code for group in report.undivided for code in group]
         known = pl.col("longitude").is_not_null() & pl.col("latitude").is_not_null()
         moved = moved.with_columns(code=pl.when(~(known & pl.col("code").is_in(unclear))).then(pl.col("code")))
-        moved, located, unplaced = self._locator.fill(moved)
-        told: dict[str, object] = {"situees_par_point": located}
+        told: dict[str, object] = {}
         if "city" in moved.columns:
+            # The town it names comes first: one museum in twelve only has the centre of its postal code as a point,
+            # which often lies in the next commune.
             moved, told["situees_par_code_postal"] = self._postal.fill(moved)
-            unplaced = moved["code"].null_count()
-        return moved, (), {**told, "sans_commune": unplaced, **report.to_dict()}
+        moved, told["situees_par_point"], told["sans_commune"] = self._locator.fill(moved)
+        return moved, (), {**told, **report.to_dict()}
 
     def _coverage(self, declared: str, frame: pl.DataFrame) -> frozenset[str] | None:
         if declared == "france":
@@ -199,7 +236,7 @@ def _population(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _income(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Counts of merged communes add up; their medians and rates do not, and become missing."""
+    """Add counts of merged communes up; their medians and rates have no sum, and become missing."""
     keys = ["code", "year", "variable"]
     first = pl.concat(frames, how="vertical_relaxed").unique([*keys, "value", "status"], maintain_order=True)
     alone = first.filter(pl.len().over(keys) == 1)
@@ -214,8 +251,14 @@ def _income(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _equipment(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add counts up where merged communes meet; equal keys have equal hashes, so most rows are left alone."""
     keys = list(_KEYS["equipment"])
-    return pl.concat(frames, how="vertical_relaxed").group_by(keys).agg(pl.col("n").sum()).sort(keys)
+    rows = pl.concat(frames, how="vertical_relaxed")
+    alike = rows.select(pl.struct(keys).hash()).to_series().is_duplicated()
+    if alike.any():
+        met = rows.filter(alike).group_by(keys).agg(pl.col("n").sum()).sort(keys)
+        rows = pl.concat([rows.filter(~alike), met.select(rows.columns)], how="vertical_relaxed")
+    return rows.sort("code", maintain_order=True)
 
 
 def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -227,7 +270,7 @@ def _counts(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _pvd(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """The first list says which towns take part; the others only add what it does not say (ids, dates)."""
+    """Keep the towns of the first list; the others only add what it does not say of them (ids, dates)."""
     base = frames[0].filter(pl.col("code").is_not_null()).unique("code", keep="first", maintain_order=True)
     for other in frames[1:]:
         extra = other.unique("code", keep="first", maintain_order=True).select(
@@ -235,7 +278,10 @@ def _pvd(frames: list[pl.DataFrame]) -> pl.DataFrame:
         )
         base = (
             base.join(extra, on="code", how="left")
-            .with_columns(pl.coalesce("pvd_id", "_id").alias("pvd_id"), pl.coalesce("signature_date", "_date").alias("signature_date"))
+            .with_columns(
+                pl.coalesce("pvd_id", "_id").alias("pvd_id"),
+                pl.coalesce("signature_date", "_date").alias("signature_date"),
+            )
             .drop("_id", "_date")
         )
     return base.sort("code")
@@ -251,21 +297,8 @@ _COMBINE: dict[str, Callable[[list[pl.DataFrame]], pl.DataFrame]] = {
 }
 
 
-def registry_population(communes: pl.DataFrame, iris: pl.DataFrame, passages: Passages) -> list[pl.DataFrame]:
-    """Return the populations that the registries alone give: 2021 (sum of the IRIS) and 2017.
-
-    Sums of IRIS are in the geography of 2023 with municipal districts; they are moved like any other table.
-    """
-    moved, _ = passages.move(iris.select("code", "population"), cog=2023)
-    of_2021 = moved.group_by("code").agg(pmun=pl.col("population").sum()).with_columns(year=pl.lit(2021, pl.Int32))
-    of_2017 = communes.select("code", pmun="pmun_2017", year=pl.lit(2017, pl.Int32))
-    empty = {column: pl.lit(None, pl.Int64) for column in ("pcap", "ptot")}
-    return [
-        frame.with_columns(**empty, name=pl.lit(None, pl.String)).select(_POPULATION_COLUMNS)
-        for frame in (of_2021, of_2017)
-    ]
-
-
-def search_index(communes: pl.DataFrame, departements: pl.DataFrame, former: pl.DataFrame) -> CommuneIndex:
-    """Return the search index of a snapshot (``communes`` carries ``population``)."""
-    return CommuneIndex(communes, departements, former)
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table as the snapshot keeps it: sorted by code, in small row groups that readers can skip."""
+    if "code" in frame.columns:
+        frame = frame.sort("code", maintain_order=True, nulls_last=True)
+    frame.write_parquet(path, statistics=True, row_group_size=_ROW_GROUP)

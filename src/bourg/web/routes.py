@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 from starlette.requests import Request
@@ -13,11 +14,10 @@ from bourg.errors import ParameterError, UnknownTerritoryError
 from bourg.geography.codes import parse_commune_code
 from bourg.maps import MAPS_FOLDER
 from bourg.maps.outlines import DEPARTEMENTS_FILE, commune_geometry, communes_file
-from bourg.maps.places import DEMO_NOTICE, PlaceFilter, csv_chunks, geojson_chunks, select_places
+from bourg.maps.places import DEMO_NOTICE, PlaceFilter, csv_chunks, geojson_chunks, has_demo, select_places
 from bourg.maps.points import NAMES_FILE, POINTS_FILE
-from bourg.maps.town import TownPage, town_map_html
 from bourg.web.assets import asset_path, assets_version, ensure_assets
-from bourg.web.context import SnapshotView, WebContext
+from bourg.web.context import WebContext
 from bourg.web.parameters import check_territories, commune_name, read_filter
 from bourg.web.responses import (
     IMMUTABLE,
@@ -28,6 +28,9 @@ from bourg.web.responses import (
     file_response,
     stored_response,
 )
+
+if TYPE_CHECKING:
+    from bourg.maps.town import TownPage
 
 _MEDIA = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
 _SOURCE = "Sources : base des lieux culturels (Basilic), ministère de la Culture ; contours : IGN et Insee."
@@ -165,8 +168,12 @@ class _Handlers:
         communes = snapshot.table("communes")
         name = commune_name(code, communes)
         shape = commune_geometry(snapshot.folder / MAPS_FOLDER, code)
-        frame = select_places(snapshot.table("culture_places"), communes, PlaceFilter(commune=code))
-        page = _town_page(name, code, frame, snapshot)
+        places = snapshot.table("culture_places")
+        frame = select_places(places, communes, PlaceFilter(commune=code))
+        page = _town_page(f"{name} ({code})", frame, snapshot.id, demo=has_demo(places))
+        # folium brings pandas: half of the start of the server for an export that few ask for.
+        from bourg.maps.town import town_map_html  # noqa: PLC0415
+
         html = town_map_html(shape, frame, page, ensure_assets(self._context.settings))
         return _download(iter([html.encode()]), f"carte-culture-{code}.html", "text/html; charset=utf-8")
 
@@ -185,16 +192,17 @@ class _Handlers:
         return JSONResponse({"q": text, "resultats": found}, headers={"Cache-Control": NO_STORE})
 
 
-def _town_page(name: str, code: str, frame: pl.DataFrame, snapshot: SnapshotView) -> TownPage:
+def _town_page(town: str, frame: pl.DataFrame, snapshot_id: str, *, demo: bool) -> TownPage:
+    from bourg.maps.town import TownPage  # noqa: PLC0415
+
     unlocated = frame["latitude"].is_null().sum()
-    summary = f"{frame.height} lieux culturels recensés"
+    summary = f"{frame.height} lieu{'x' if frame.height > 1 else ''} culturel{'s' if frame.height > 1 else ''}"
     summary += f", dont {unlocated} sans coordonnées (dans le tableau seulement)." if unlocated else "."
-    demo = bool(frame["demo"].any())
     source = f"{DEMO_NOTICE} Contours : IGN et Insee." if demo else _SOURCE
     return TownPage(
-        title=f"Lieux culturels : {name} ({code})",
+        title=f"Lieux culturels : {town}",
         summary=summary,
-        source=f"{source} Carte faite par Bourg, l'observatoire des petites villes, instantané {snapshot.id}.",
+        source=f"{source} Carte faite par Bourg, l'observatoire des petites villes, instantané {snapshot_id}.",
         demo=demo,
     )
 

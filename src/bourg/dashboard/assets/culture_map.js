@@ -44,9 +44,12 @@ class CultureMap {
     this.trigger = component.setTriggerValue;
     const { theme, height } = this.args;
     this.root.dataset.theme = theme;
+    this.root.dataset.panels = this.args.panels === false ? 'none' : 'all';
     this.part('map').style.height = `${height}px`;
     if (!this.started || (before && before.snapshot !== this.args.snapshot)) this.start();
     else if (this.map) this.apply(before);
+    // The run of the script may have written the address again, without the view that only the map knows.
+    if (this.viewWritten) this.later('address', SETTLE_MS, () => this.writeAddress());
   }
 
   async start() {
@@ -137,7 +140,7 @@ class CultureMap {
     });
     this.table = new PlacesTable(this.part('table'), this.data, (i) => this.showOnMap(i));
     this.part('legend').replaceChildren(legendOf(this.usedCategories()));
-    this.part('demo').hidden = !this.data.header.demo;
+    this.part('demo').hidden = !(this.args.demo_banner && this.data.header.demo);
     this.buildViews();
     this.map.on('moveend', () => this.moved());
     this.map.on('popupclose', () => this.restoreFocus());
@@ -223,7 +226,7 @@ class CultureMap {
 
   /** The address wins (deep link), then the chosen commune, then the whole country. */
   setFirstView() {
-    const query = new URLSearchParams(window.location.search);
+    const query = new URLSearchParams(this.args.deep_link ? window.location.search : '');
     const [lat, lon, zoom] = ['lat', 'lon', 'z'].map((name) => Number.parseFloat(query.get(name)));
     if ([lat, lon, zoom].every(Number.isFinite) && Math.abs(lat) <= 75 && Math.abs(lon) <= 180) {
       this.map.setView([lat, lon], Math.min(Math.max(zoom, 4), MAX_ZOOM), { animate: false });
@@ -233,7 +236,6 @@ class CultureMap {
       const [south, west, north, east] = VIEWS[HOME];
       this.map.fitBounds([[south, west], [north, east]], { animate: false });
     }
-    this.first = true;
   }
 
   moved() {
@@ -252,6 +254,7 @@ class CultureMap {
     url.searchParams.set('lon', lng.toFixed(4));
     url.searchParams.set('z', String(this.map.getZoom()));
     window.history.replaceState(window.history.state, '', url);
+    this.viewWritten = true;
   }
 
   // ---- Figures and table -------------------------------------------------------------------------------------------
@@ -327,7 +330,7 @@ class CultureMap {
     const town = this.names ? this.names.communes[commune[i]] : code;
     const line = (term, value) => (value ? [make('dt', { text: term }), make('dd', { text: value })] : []);
     return make('div', { class: 'details' },
-      make('h3', {}, markOf(category), this.nameOf(i) || type.label),
+      make('p', { class: 'title' }, markOf(category), this.nameOf(i) || type.label),
       make('dl', {}, ...line('Type', type.label), ...line('Précision', detail), ...line('Label', label),
         ...line('Catégorie', category), ...line('Commune', code ? `${town} (${code})` : town),
         ...line('Source', this.attribution())),
@@ -344,7 +347,7 @@ class CultureMap {
     const list = make('ul', { class: 'same-spot' }, ...indices.map((i) => make('li', {}, make('button', {
       type: 'button', text: this.labelOf(i), onclick: () => this.openPlace(i, marker),
     }))));
-    this.popup(make('div', { class: 'details' }, make('h3', { text: `${count(indices.length, 'lieu', 'lieux')} à cet endroit` }), list), at, marker);
+    this.popup(make('div', { class: 'details' }, make('p', { class: 'title', text: `${count(indices.length, 'lieu', 'lieux')} à cet endroit` }), list), at, marker);
   }
 
   popup(content, at, marker) {
@@ -353,7 +356,7 @@ class CultureMap {
       .setLatLng(at).setContent(content).openOn(this.map);
     const element = opened.getElement();
     element.setAttribute('role', 'dialog');
-    element.setAttribute('aria-label', content.querySelector('h3').textContent);
+    element.setAttribute('aria-label', content.querySelector('.title').textContent);
     const close = element.querySelector('.leaflet-popup-close-button');
     close.setAttribute('aria-label', 'Fermer');
     (content.querySelector('button') ?? close).focus({ preventScroll: true });

@@ -7,6 +7,8 @@ const COMMUNE_ZOOM = 9;
 const DEPARTEMENT_NAMES_ZOOM = 7;
 const COMMUNE_NAMES_ZOOM = 11;
 const MAX_DEPARTEMENTS = 14;
+const SAME_SPOT = 200;
+const WIDE_ZOOM = 12;
 export const MAX_ZOOM = 18;
 
 const overlaps = (box, bounds) => box[0] <= bounds.getEast() && box[2] >= bounds.getWest()
@@ -24,29 +26,52 @@ export class Places {
     this.generation = 0;
   }
 
-  /** Index the chosen places (about 0.1 s for 90,000), then draw. */
+  /** Index the chosen places, then draw. */
   select(selected) {
     const { lon, lat, n } = this.data;
     if (!this.features) {
       this.features = Array.from({ length: n }, (_, i) => ({ properties: i, geometry: { coordinates: [lon[i], lat[i]] } }));
     }
-    const features = selected.length === n ? this.features : Array.from(selected, (i) => this.features[i]);
-    this.index = new this.Supercluster({ radius: 60, extent: 256, minZoom: 3, maxZoom: MAX_ZOOM });
-    this.index.load(features);
-    this.generation += 1;
+    this.selected = selected;
+    this.wide = this.cluster(selected.length === n ? this.features : Array.from(selected, (i) => this.features[i]), WIDE_ZOOM);
+    this.close = null;
     this.draw();
   }
 
+  cluster(features, maxZoom) {
+    const index = new this.Supercluster({ radius: 68, extent: 256, minZoom: 3, maxZoom });
+    index.load(features);
+    this.generation += 1;
+    return { index, generation: this.generation };
+  }
+
+  /**
+   * The whole country is clustered down to WIDE_ZOOM only: the finer levels would take three quarters of the time.
+   * Closer views have few places, which are clustered when the view leaves the area of the last time.
+   */
+  indexFor(bounds, zoom) {
+    if (zoom <= WIDE_ZOOM) return this.wide;
+    if (!this.close?.area.contains(bounds)) {
+      const area = bounds.pad(1);
+      const [west, south, east, north] = [area.getWest(), area.getSouth(), area.getEast(), area.getNorth()];
+      const { lon, lat } = this.data;
+      const inside = this.selected.filter((i) => lon[i] >= west && lon[i] <= east && lat[i] >= south && lat[i] <= north);
+      this.close = { ...this.cluster(Array.from(inside, (i) => this.features[i]), MAX_ZOOM), area };
+    }
+    return this.close;
+  }
+
   draw() {
-    if (!this.index) return;
+    if (!this.wide) return;
     const bounds = this.map.getBounds().pad(0.15);
     // Between two whole zooms, the clusters of the lower one leave room around each mark.
     const zoom = Math.floor(this.map.getZoom() + 0.25);
+    const { index, generation } = this.indexFor(bounds, zoom);
     const box = [Math.max(bounds.getWest(), -180), bounds.getSouth(), Math.min(bounds.getEast(), 180), bounds.getNorth()];
     const wanted = new Map();
-    for (const feature of this.index.getClusters(box, zoom)) {
+    for (const feature of index.getClusters(box, zoom)) {
       const cluster = typeof feature.properties === 'object';
-      wanted.set(cluster ? `g${this.generation}-${feature.properties.cluster_id}` : `p${feature.properties}`, feature);
+      wanted.set(cluster ? `g${generation}-${feature.properties.cluster_id}` : `p${feature.properties}`, feature);
     }
     // Markers that stay are kept, so that the keyboard focus and an open popup survive a move.
     for (const [key, marker] of this.markers) {
@@ -56,16 +81,16 @@ export class Places {
       }
     }
     for (const [key, feature] of wanted) {
-      if (!this.markers.has(key)) this.markers.set(key, this.add(feature));
+      if (!this.markers.has(key)) this.markers.set(key, this.add(feature, index));
     }
   }
 
-  add(feature) {
+  add(feature, index) {
     const [lon, lat] = feature.geometry.coordinates;
     const isCluster = typeof feature.properties === 'object';
     const icon = isCluster ? this.clusterIcon(feature.properties.point_count) : this.placeIcon(feature.properties);
     const marker = this.L.marker([lat, lon], { icon, riseOnHover: true });
-    const act = () => (isCluster ? this.openCluster(feature, marker) : this.open(feature.properties, marker));
+    const act = () => (isCluster ? this.openCluster(feature, index, marker) : this.open(feature.properties, marker));
     marker.on('add', () => {
       const text = isCluster
         ? `Groupe de ${count(feature.properties.point_count, 'lieu', 'lieux')}, ouvrir`
@@ -86,7 +111,7 @@ export class Places {
   }
 
   clusterIcon(size) {
-    const width = size < 10 ? 30 : size < 100 ? 36 : size < 1000 ? 44 : 54;
+    const width = size < 10 ? 30 : size < 100 ? 36 : size < 1000 ? 44 : 50;
     const shown = size < 10_000 ? size.toLocaleString('fr-FR') : `${Math.round(size / 1000)} k`;
     return this.L.divIcon({ className: 'cluster', html: make('span', { text: shown }), iconSize: [width, width] });
   }
@@ -102,15 +127,15 @@ export class Places {
     return Array.from(this.markers.values(), (marker) => this.map.latLngToContainerPoint(marker.getLatLng()));
   }
 
-  openCluster(feature, marker) {
+  openCluster(feature, index, marker) {
     const id = feature.properties.cluster_id;
     const [lon, lat] = feature.geometry.coordinates;
-    const zoom = this.index.getClusterExpansionZoom(id);
+    const zoom = index.getClusterExpansionZoom(id);
     if (zoom <= MAX_ZOOM) {
       this.map.setView([lat, lon], Math.max(zoom, Math.floor(this.map.getZoom()) + 1));
       return;
     }
-    this.openList(this.index.getLeaves(id, 200).map((leaf) => leaf.properties), [lat, lon], marker);
+    this.openList(index.getLeaves(id, SAME_SPOT).map((leaf) => leaf.properties), [lat, lon], marker);
   }
 
   /** Names arrive after the places: give the markers their full label. */
@@ -141,6 +166,9 @@ export class Outlines {
     this.renderers = { territories: L.svg({ pane: 'territories', padding: 0.3 }), chosen: L.svg({ pane: 'chosen' }) };
     this.labels = L.layerGroup().addTo(map);
     this.communes = new Map();
+    // Files may still be on their way when the page is left.
+    this.gone = false;
+    map.once('unload', () => { this.gone = true; });
     this.ready = this.loadDepartements();
   }
 
@@ -156,7 +184,7 @@ export class Outlines {
   }
 
   async draw() {
-    if (!this.departements) return;
+    if (!this.departements || this.gone) return;
     const zoom = this.map.getZoom();
     const bounds = this.map.getBounds();
     const close = zoom >= COMMUNE_ZOOM
@@ -165,7 +193,7 @@ export class Outlines {
     const wanted = close.length <= MAX_DEPARTEMENTS ? close : [];
     await Promise.all(wanted.map((code) => this.loadCommunes(code)));
     // The view may have changed while the files came: only the last one is drawn.
-    if (zoom !== this.map.getZoom()) return;
+    if (this.gone || zoom !== this.map.getZoom()) return;
     const drawable = wanted.filter((code) => this.communes.has(code));
     for (const [code, entry] of this.communes) {
       const shown = drawable.includes(code);
@@ -219,6 +247,7 @@ export class Outlines {
   async choose(commune) {
     this.chosen?.remove();
     this.chosen = null;
+    this.commune = commune;
     if (!commune) return;
     let { geometry } = commune;
     if (!geometry) {
@@ -227,7 +256,7 @@ export class Outlines {
       const found = this.communes.get(departement)?.data.features.find((item) => item.properties.code === commune.code);
       geometry = found?.geometry;
     }
-    if (geometry) this.chosen = this.shape(geometry, 'outline chosen', 'chosen').addTo(this.map);
+    if (geometry && !this.gone && this.commune === commune) this.chosen = this.shape(geometry, 'outline chosen', 'chosen').addTo(this.map);
   }
 }
 

@@ -239,7 +239,7 @@ def read(path: Path, context: ReadContext) -> Tables:
     Raises
     ------
     SourceFormatError
-        Unknown layout, truncated file, or no facility at all.
+        Unknown layout or truncated file.
     """
     report = context.report
     members = ("bpe*.csv", "ds_bpe*_data.csv", "*ensemble*.csv", "*.csv", "*.parquet")
@@ -263,10 +263,4 @@ def read(path: Path, context: ReadContext) -> Tables:
                 report.rows_kept += points.height
                 report.note("le fichier n'a pas de code commune : équipements à situer par leurs coordonnées")
             tables["equipment_points"] = points
-    if all(frame.height == 0 for frame in tables.values()):
-        raise SourceFormatError(
-            "Le fichier ne contient aucun équipement de la BPE.",
-            where=path.name,
-            next_step="vérifiez que c'est le bon fichier (bourg sources --explain bpe).",
-        )
     return tables

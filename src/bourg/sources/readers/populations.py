@@ -129,9 +129,11 @@ def read(path: Path, context: ReadContext) -> Tables:
             frame = _series(table)
         else:
             raw = table.read()
+            cut = {"dep", "short"} <= table.columns.keys()
             # Some vintages call COM the name of the commune and CODCOM the end of its code.
-            if table.layout == "legales" and not raw["code"].head(200).str.contains(COMMUNE_PATTERN).any():
-                raw = raw.with_columns(name=pl.col("code"), code=pl.col("dep").str.slice(0, 2) + pl.col("short"))
+            if cut and not raw["code"].head(200).str.contains(COMMUNE_PATTERN).any():
+                end = pl.col("short").str.zfill(3)
+                raw = raw.with_columns(name=pl.col("code"), code=pl.col("dep").str.slice(0, 2) + end)
             elif table.layout == "legales_coupe":
                 raw = raw.with_columns(code=pl.col("dep").str.slice(0, 2) + pl.col("code").str.zfill(3))
             frame = _one_year(raw, table, context)

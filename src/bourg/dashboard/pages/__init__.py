@@ -1,1 +1,0 @@
-"""One module per page: it draws, it does not compute."""
