@@ -35,7 +35,7 @@ run: install
 
 test: $(DEV_STAMP)
 	$(BIN)/bourg assets
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,14 @@ if TYPE_CHECKING:
 _ORIGINS = {"mirror": "miroir", "fetched": "téléchargé", "registry": "registre", "demo": "DÉMONSTRATION"}
 # What shells give to a program stopped by Ctrl+C.
 _INTERRUPTED = 130
+
+
+class OutputFormat(StrEnum):
+    """Forms of a portrait."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Sortie JSON sur la sortie standard.")]
 MirrorOption = Annotated[
@@ -238,6 +247,7 @@ def indicators(
 @app.command(cls=FrenchCommand)
 def portrait(
     commune: Annotated[str, typer.Argument(metavar="CODE", help="Code Insee, ou nom sans ambiguïté.")],
+    output: Annotated[OutputFormat, typer.Option("--format", help="Forme de la sortie.")] = OutputFormat.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     """Affiche le portrait d'une commune."""
@@ -246,10 +256,59 @@ def portrait(
 
     observatory = open_observatory(_settings())
     document = make_portrait(observatory, observatory.index.resolve(commune).code)
-    if as_json:
+    if as_json or output is OutputFormat.JSON:
         _print_json(document.to_dict())
     else:
         _print(document.to_text())
+
+
+@app.command(cls=FrenchCommand)
+def similar(
+    commune: Annotated[str, typer.Argument(metavar="CODE", help="Code Insee, ou nom sans ambiguïté.")],
+    number: Annotated[int | None, typer.Option("--number", "-k", help="Nombre de villes (15 par défaut).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Liste les villes les plus semblables par leur structure, avec les raisons."""  # noqa: D401 - French
+    from bourg.portrait.comparison import similar_to  # noqa: PLC0415
+    from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
+
+    observatory = open_observatory(_settings())
+    match = observatory.index.resolve(commune)
+    found = similar_to(observatory, match.code, k=number)
+    if as_json:
+        _print_json(found.to_dict())
+        return
+    _print(f"Villes semblables à {match.label}")
+    if found.message:
+        _print(found.message)
+    for town in found.neighbours:
+        departement = observatory.index.get(town.code).departement_name
+        _print(f"{town.rank:>3}. {town.code} {town.name} ({departement}) : {town.sentence}{' ◆' if town.demo else ''}")
+    if found.stability is not None:
+        _print(
+            f"Stabilité : {found.stability:.2f} (1 = mêmes villes si l'on retire une caractéristique).".replace(
+                ".", ",", 1
+            )
+        )
+
+
+@app.command(cls=FrenchCommand)
+def compare(
+    communes: Annotated[
+        list[str], typer.Argument(metavar="CODE...", help="De 2 à 10 codes Insee, ou noms sans ambiguïté.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Met les chiffres de plusieurs communes côte à côte."""
+    from bourg.portrait.comparison import compare_towns  # noqa: PLC0415
+    from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
+
+    table = compare_towns(open_observatory(_settings()), communes)
+    if as_json:
+        _print_json(table.to_dict())
+        return
+    rows = [[f"{item.label}{' ◆' if item.demo else ''}", *item.texts.values()] for item in table.figures]
+    _table(["Indicateur", *(f"{name} ({code})" for code, name in table.towns.items())], rows)
 
 
 @app.command(cls=FrenchCommand)

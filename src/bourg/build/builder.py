@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ _REGISTRY_TABLES = (
 )  # fmt: skip
 _NOT_STORED = frozenset({"cog", "passages"})
 # Files of a step that are not part of the snapshot.
-_ASIDE = frozenset({SEAL, "violations.json"})
+_ASIDE = frozenset({SEAL, layers.VIOLATIONS})
 
 
 @dataclass
@@ -133,15 +134,19 @@ class Builder:
             store.sweep()
             reads = self._read_all()
             tables, keys = self._tables(reads)
-            values_folder = self._values(tables, keys)
-            map_folders = self._layers(tables, keys)
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                # Drawing is mostly one thread of Python: the indicators have the other cores meanwhile.
+                drawn = pool.submit(layers.maps, self._cache, tables, keys)
+                values_folder = self._values(tables, keys)
+                self._progress("Fonds de carte et lieux", 0.9)
+                map_folders = drawn.result()
             self._progress("Mise en service", 0.97)
             with store.part() as part, writing(part):
                 snapshot = self._publish(
                     store, part, tables=tables, keys=keys, folders=[values_folder, *map_folders], reads=reads
                 )
             self._cache.prune([self._checksums.path])
-        self.report.recomputed, self.report.reused = self._cache.made, self._cache.reused
+        self.report.recomputed, self.report.reused = sorted(self._cache.made), sorted(self._cache.reused)
         self._progress("Instantané en service", 1.0)
         return snapshot
 
@@ -303,10 +308,6 @@ class Builder:
                 next_step="corrigez la source ou l'indicateur nommé ; le dernier instantané reste en service.",
             )
         return folder
-
-    def _layers(self, tables: dict[str, Table], keys: dict[str, str]) -> list[Path]:
-        self._progress("Fonds de carte et lieux", 0.8)
-        return layers.maps(self._cache, tables, keys)
 
     # Publication
 

@@ -16,9 +16,10 @@ from bourg.maps.outlines import write_outlines
 from bourg.maps.points import write_points
 from bourg.sources.model import load_catalogue
 from bourg.store.cache import StepCache, code_digest, digest
-from bourg.store.tables import Table, write_table
+from bourg.store.tables import Table, sink_table
 
 MAP_FOLDER = "cartes"
+VALUES, RANKS, VIOLATIONS = "values.parquet", "ranks.parquet", "violations.json"
 PLACE_COLUMNS = (
     "place_id", "name", "type", "detail", "label", "address", "postal_code", "code", "longitude", "latitude",
 )  # fmt: skip
@@ -61,8 +62,9 @@ def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> 
     stale = [name for name, key in steps.items() if not cache.has(f"values-{name}", key)]
     communes = tables["communes"].frame.collect()
     fresh: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
+    units = engine.units_of(inputs) if stale else None
     if stale:
-        computed = engine.compute(inputs, indicators=stale)
+        computed = engine.compute(inputs, units=units, indicators=stale)
         ranked = ranks.percentiles(computed, communes)
         by_value, by_rank, no_rank = _by_indicator(computed), _by_indicator(ranked), ranked.clear()
         fresh = {name: (by_value[name], by_rank.get(name, no_rank)) for name in stale}
@@ -73,22 +75,23 @@ def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> 
 
         def make(folder: Path, name: str = name) -> None:
             computed, ranked = fresh.pop(name)
-            computed.write_parquet(folder / "values.parquet")
-            ranked.write_parquet(folder / "ranks.parquet")
+            found = invariants.check(computed, tables=inputs, units=units)
+            (folder / VIOLATIONS).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+            computed.write_parquet(folder / VALUES)
+            ranked.write_parquet(folder / RANKS)
 
         folders.append(cache.step(f"values-{name}", key, make))
 
     def gather(folder: Path) -> None:
-        # Steps come in the order of the indicators: sorting by code alone keeps it inside each territory.
-        table = _gathered(folders, "values.parquet")
-        found = invariants.check(table, tables=inputs)
-        (folder / "violations.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-        write_table(table, folder / "values.parquet")
-        del table
-        write_table(_gathered(folders, "ranks.parquet"), folder / "ranks.parquet")
+        found = [text for path in folders for text in json.loads((path / VIOLATIONS).read_text(encoding="utf-8"))]
+        # The parts of a whole are told by several indicators: they can only be added up here.
+        found += [str(item) for item in invariants.parts_sum(_gathered(folders, VALUES).collect())]
+        (folder / VIOLATIONS).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+        for name in (VALUES, RANKS):
+            sink_table(_gathered(folders, name), folder / name)
 
     folder = cache.step("values", digest(code, *sorted(path.name for path in folders)), gather)
-    return folder, json.loads((folder / "violations.json").read_text(encoding="utf-8"))
+    return folder, json.loads((folder / VIOLATIONS).read_text(encoding="utf-8"))
 
 
 def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -99,8 +102,9 @@ def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {name: frame.slice(start, length) for name, start, length in zip(names, starts, lengths, strict=False)}
 
 
-def _gathered(folders: list[Path], name: str) -> pl.DataFrame:
-    return pl.concat([pl.read_parquet(folder / name) for folder in folders])
+def _gathered(folders: list[Path], name: str) -> pl.LazyFrame:
+    """Return the rows of every indicator, in the order of the indicators."""
+    return pl.scan_parquet([folder / name for folder in folders])
 
 
 def places_with_category(table: Table) -> pl.DataFrame:

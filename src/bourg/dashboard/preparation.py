@@ -71,15 +71,25 @@ def prepare(settings: Settings) -> None:
             return
         STATE.advance("Prêt", 1.0)
         STATE.ready = True
+    settle(settings)
 
 
 def warm_up(settings: Settings) -> None:
-    """Load what every page uses, then take it out of the garbage collector.
+    """Load what the first page uses."""
+    observatory = open_observatory(settings)
+    _ = len(observatory.index), observatory.places.height, observatory.pvd
+
+
+def settle(settings: Settings) -> None:
+    """Load what comparisons use while the first page is read, then take it all out of the garbage collector.
 
     Streamlit collects after every script; frozen objects are not walked again (UI.md: with 20 sessions the 95th
     percentile goes from 1,249 to 172 ms).
     """
-    observatory = open_observatory(settings)
-    _ = len(observatory.index), observatory.places.height, observatory.pvd
+    try:
+        _ = open_observatory(settings).comparators.structure
+    except BourgError as error:
+        # The page that needs them says it too; the others stay usable.
+        _LOG.warning("%s", error)
     gc.collect()
     gc.freeze()

@@ -41,7 +41,7 @@ def parse_commune_code(text: object) -> str:
     raise MalformedCodeError(
         f"« {shown} » n'est pas un code commune.",
         why="un code commune Insee a cinq caractères : 01004, 2A004, 97411…",
-        next_step="vérifiez le code, ou cherchez la commune par son nom : bourg portrait « Nom de la ville ».",
+        next_step="vérifiez le code, ou cherchez la commune par son nom.",
     )
 
 

@@ -119,7 +119,10 @@ class Portrait:
         )
         parts = [f"{identity.name}, {where} : {people}"]
         if identity.epci:
-            parts.append(f"membre de {identity.epci['nom']}")
+            # « Communauté de communes… » takes an article; a name of its own is introduced.
+            named = identity.epci["nom"]
+            link = "de la " if named.startswith(("Communauté", "Métropole")) else "de l'intercommunalité "
+            parts.append(f"membre {link}{named}")
         pvd = identity.pvd
         mark = " (liste de démonstration)" if pvd["demo"] else ""
         if pvd["beneficiaire"]:

@@ -160,3 +160,15 @@ def theme_table(title: str, sheets: Iterable[ValueSheet]) -> str:
         parts.append(f"<details><summary>{summary}</summary><ul>{items}</ul></details>")
     parts.append("</div>")
     return "".join(parts)
+
+
+def neighbours_table(title: str, rows: Iterable[tuple[str, str, str, bool]]) -> str:
+    """Return similar towns as a table: ``(code, name, reasons, demo)``, each name leading to the page of the town."""
+    lines = "".join(
+        f'<tr><th scope="row"><a href="/ville?commune={escape(code, quote=True)}" target="_self">{escape(name)}</a>'
+        f"{f' {DEMO_MARK}' if demo else ''}</th><td>{escape(reasons)}</td></tr>"
+        for code, name, reasons, demo in rows
+    )
+    head = '<thead><tr><th scope="col">Ville</th><th scope="col">Pourquoi elle lui ressemble</th></tr></thead>'
+    table = f"<table><caption>{escape(title)}</caption>{head}<tbody>{lines}</tbody></table>"
+    return f'{STYLE}<div class="fiches">{table}</div>'

@@ -8,6 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from bourg.compare.comparators import Comparators
+from bourg.compare.matrix import CommuneMatrix, commune_matrix
+from bourg.compare.structure import structure_of
 from bourg.errors import SnapshotError
 from bourg.geography.search import CommuneIndex, Match
 from bourg.settings import Settings
@@ -75,6 +78,22 @@ class Observatory:
         names = self.communes.select("code", commune="name", departement="departement")
         places = self.snapshot.table("culture_places").collect()
         return places.join(names, on="code", how="left").select(list(_PLACES_SCHEMA))
+
+    @cached_property
+    def matrix(self) -> CommuneMatrix:
+        """Every value of every commune, in memory: what comparisons are made on (a second or two to load)."""
+        return commune_matrix(pl.scan_parquet(self.snapshot.path("values.parquet")), self.communes["code"].to_list())
+
+    @cached_property
+    def comparators(self) -> Comparators:
+        """Sets of communes a town is compared with."""
+        try:
+            structure = structure_of(self.matrix)
+        except SnapshotError:
+            # Comparisons by territory and size stay possible; similar towns say that they are not.
+            structure = None
+        pvd = set(self.pvd) if self.snapshot.has_table("pvd") else None
+        return Comparators(self.matrix, self.communes, pvd=pvd, structure=structure)
 
     def table_info(self, name: str) -> dict[str, Any]:
         """Return what the manifest says of a table: sources, origin, number of rows and of communes covered.

@@ -282,7 +282,7 @@ class CultureMap {
     const { unlocated } = this.data.header;
     if (this.part('statistics').textContent !== summary) this.part('statistics').textContent = summary;
     this.part('unlocated').textContent = unlocated
-      ? `${count(unlocated, 'lieu sans coordonnées n’est pas dessiné', 'lieux sans coordonnées ne sont pas dessinés')} ; les exports sans cadre les contiennent.` : '';
+      ? `${count(unlocated, 'lieu sans coordonnées n’est pas dessiné', 'lieux sans coordonnées ne sont pas dessinés')} ; le téléchargement d’une commune entière les contient.` : '';
     this.part('bars').replaceChildren(...bars(counts.byType, visible.length));
     this.table.update(visible);
     this.emptyState(visible.length === 0);

@@ -43,7 +43,7 @@ export function bars(byType, total) {
   const sorted = [...byType].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0], 'fr'));
   const rest = sorted.slice(MAX_BARS).reduce((sum, item) => sum + item[1], 0);
   const shown = sorted.slice(0, MAX_BARS);
-  if (rest) shown.push([`${sorted.length - MAX_BARS} autres types`, rest]);
+  if (rest) shown.push([sorted.length - MAX_BARS === 1 ? '1 autre type' : `${sorted.length - MAX_BARS} autres types`, rest]);
   const largest = Math.max(1, ...shown.map((item) => item[1]));
   return shown.map(([label, value]) => {
     const bar = make('span', { 'class': 'bar', 'aria-hidden': 'true' });

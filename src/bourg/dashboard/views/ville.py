@@ -10,10 +10,18 @@ from bourg.dashboard import layout
 from bourg.dashboard.map_component import culture_map
 from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError
+from bourg.portrait.comparison import sets_apart, similar_to
 from bourg.portrait.document import Identity, Portrait, make_portrait
-from bourg.portrait.html import counts_table, key_figure_cards, theme_table
+from bourg.portrait.html import counts_table, key_figure_cards, neighbours_table, theme_table
 from bourg.portrait.observatory import Observatory
 from bourg.text import count_of, format_date, format_number, format_value
+
+_COMPARATORS = {
+    "size_class": "Communes de même taille",
+    "similar": "Villes semblables",
+    "departement": "Département",
+    "pvd": "Petites Villes de demain",
+}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -57,6 +65,8 @@ def render() -> None:
         with tab:
             st.html(theme_table(label, sheets))
     _places(portrait)
+    _apart(observatory, identity)
+    _similar(observatory, identity)
 
 
 def _choose(code: str) -> None:
@@ -180,3 +190,43 @@ def _places(portrait: Portrait) -> None:
     st.html(
         counts_table(f"Lieux culturels recensés à {portrait.identity.name}", counts, head="Type de lieu", demo=demo)
     )
+
+
+def _apart(observatory: Observatory, identity: Identity) -> None:
+    """Show what makes the town unlike the communes it is compared with, in sentences made from the values."""
+    st.header(f"Ce qui distingue {identity.name}", divider="gray")
+    chosen = st.segmented_control(
+        "Comparée à",
+        list(_COMPARATORS),
+        format_func=_COMPARATORS.__getitem__,
+        default="size_class",
+        key="ville-ensemble",
+    )
+    found = sets_apart(observatory, identity.code, chosen or "size_class")
+    if found.message:
+        st.info(found.message, icon=":material/info:")
+    lines = [f"- {item.sentence}{f' {layout.DEMO_MARK}' if item.demo else ''}" for item in found.traits]
+    if lines:
+        st.markdown("\n".join(lines))
+        st.caption("Un écart décrit, il n'explique pas : aucune cause n'est affirmée ici.")
+
+
+def _similar(observatory: Observatory, identity: Identity) -> None:
+    """Show the towns most alike by their structure, with the reasons of each."""
+    st.header("Villes semblables", divider="gray")
+    found = similar_to(observatory, identity.code)
+    if found.message:
+        st.info(found.message, icon=":material/info:")
+    if not found.neighbours:
+        return
+    rows = [
+        (town.code, f"{town.name} ({observatory.index.get(town.code).departement_name})", town.sentence, town.demo)
+        for town in found.neighbours
+    ]
+    st.html(neighbours_table("Les villes les plus proches par leur structure", rows))
+    if found.stability is not None:
+        st.caption(
+            f"Stabilité de la liste : {format_number(found.stability, 2)} (1 : les mêmes villes quelle que soit la "
+            "caractéristique retirée). La ressemblance porte sur la population, les âges et le logement, pas sur les "
+            "résultats montrés."
+        )
