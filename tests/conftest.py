@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from bourg.build import build
 from bourg.build.demonstration import registry_tables
@@ -17,6 +18,10 @@ from bourg.portrait.observatory import Observatory
 from bourg.settings import Settings, load_settings
 from bourg.sources.demo import generate
 from bourg.store.snapshot import Snapshot, SnapshotStore
+
+# A busy machine is slow, not wrong: no example fails for its time.
+hypothesis_settings.register_profile("bourg", deadline=None)
+hypothesis_settings.load_profile("bourg")
 
 # Mountain and coast, Corsica, Paris, overseas with and without census: small and full of special cases.
 DEPARTEMENTS = ("04", "12", "2A", "48", "75", "974", "976")

@@ -135,6 +135,7 @@ def test_a_file_touched_but_not_changed_redoes_nothing(home: Settings) -> None:
 
 
 def test_the_same_file_found_as_real_is_no_longer_marked_as_generated(mirrored: Settings) -> None:
+    build(mirrored, demo=True)
     write(mirrored, f"05_insee/{FILOSOFI}", (mirrored.demo / FILOSOFI).read_text(encoding="utf-8"))
     snapshot, report = build(mirrored, demo=True)
     assert "read-filosofi-2021" in report.reused
