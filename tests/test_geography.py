@@ -167,6 +167,14 @@ def test_homonyms_are_told_apart_by_their_department(index):
     assert "93066" in str(caught.value)
 
 
+def test_a_name_with_its_department_or_a_postal_code_is_enough(index):
+    assert index.resolve("saint-denis 93").code == "93066"
+    assert index.resolve("Valence (Drôme)").code == "26362"
+    assert index.resolve("93200").code == "93066"
+    with pytest.raises(UnknownTerritoryError, match="Mostuéjouls"):
+        index.resolve("12720")
+
+
 def test_a_merged_commune_leads_to_the_one_it_joined(index, registry):
     assert index.search("Arbignieu")[0].code == "01015"
     former = registry["former_communes"].filter(pl.col("type") == "COMD")

@@ -135,15 +135,25 @@ class CommuneIndex:
             return self.get(text)
         except MalformedCodeError:
             found = self.search(text, limit=8)
-        key = normalise_name(text)
-        exact = [match for match in found if key in {normalise_name(match.name), normalise_name(match.label)}]
+        except UnknownTerritoryError:
+            # Five digits may be a postal code.
+            if not (found := self.search(text, limit=8)):
+                raise
+        name, departement = self._split_departement(text.strip())
+        keys = {normalise_name(text), normalise_name(name)}
+        exact = [
+            match
+            for match in found
+            if keys & {normalise_name(match.name), normalise_name(match.label)}
+            and departement in {None, match.departement}
+        ]
         candidates = exact or found
         if len(candidates) == 1 and candidates[0].matched != "approchant":
             return candidates[0]
         listed = " ; ".join(f"{match.code} {match.label}" for match in candidates)
         raise UnknownTerritoryError(
             f"« {text[:60]} » désigne plusieurs communes."
-            if exact
+            if exact or (candidates and candidates[0].matched == "code postal")
             else f"Aucune commune ne s'appelle « {text[:60]} ».",
             next_step=f"choisissez par le code : {listed}." if listed else "vérifiez l'orthographe.",
         )
