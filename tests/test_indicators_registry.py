@@ -148,7 +148,7 @@ def test_parameter_depends_on_the_date(monkeypatch: pytest.MonkeyPatch) -> None:
             "values": [{"from": dt.date(2022, 1, 1), "value": 8}, {"from": dt.date(2020, 1, 1), "value": 10}],
         }
     )
-    monkeypatch.setattr(parameters, "load_parameter", lambda _name: declared)
+    monkeypatch.setattr(parameters, "load_parameter", lambda *_: declared)
     assert parameter("seuil", dt.date(2021, 6, 1)) == 10
     assert parameter("seuil", dt.date(2022, 1, 1)) == 8
     assert parameter("seuil") == 8

@@ -46,8 +46,8 @@ class SizeClass:
 
 
 @cache
-def load_parameter(name: str) -> Parameter:
-    """Return one declared parameter.
+def load_parameter(name: str, package: str = "bourg.indicators") -> Parameter:
+    """Return one declared parameter of a package, read from its folder ``parameters``.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def load_parameter(name: str) -> Parameter:
     DeclarationError
         When its file has a missing or unknown attribute.
     """
-    path = resources.files("bourg.indicators").joinpath("parameters", f"{name}.yaml")
+    path = resources.files(package).joinpath("parameters", f"{name}.yaml")
     if not name.isidentifier() or not path.is_file():
         raise ParameterError(f"Le paramètre « {name[:60]} » n'existe pas.")
     try:
@@ -68,7 +68,7 @@ def load_parameter(name: str) -> Parameter:
     return declared
 
 
-def parameter(name: str, date: dt.date | None = None) -> Any:  # noqa: ANN401 (a number, or a list of classes)
+def parameter(name: str, date: dt.date | None = None, package: str = "bourg.indicators") -> Any:  # noqa: ANN401
     """Return the value of a parameter in force on ``date`` (the latest one by default).
 
     Raises
@@ -76,7 +76,7 @@ def parameter(name: str, date: dt.date | None = None) -> Any:  # noqa: ANN401 (a
     ParameterError
         When the parameter does not exist, or had no value yet on that date.
     """
-    declared = load_parameter(name)
+    declared = load_parameter(name, package)
     in_force = [item for item in declared.values if date is None or item.start <= date]
     if not in_force:
         raise ParameterError(f"Le paramètre « {name} » n'a pas de valeur au {date}.")
