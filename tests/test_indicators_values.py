@@ -11,7 +11,16 @@ import polars as pl
 import pytest
 
 from bourg.indicators.engine import STATUSES, TableInput, compute
-from bourg.indicators.values import comparison, rank_sentence, status_explanation, status_label, value_sheet, value_text
+from bourg.indicators.values import (
+    SetWords,
+    comparison,
+    rank_sentence,
+    source_notes,
+    status_explanation,
+    status_label,
+    value_sheet,
+    value_text,
+)
 from bourg.sources.model import get_source
 from bourg.sources.reading import read_resource
 from bourg.text import count_of, format_date, format_number, format_value, join_words, plural
@@ -49,20 +58,24 @@ RANK = {
 }
 
 
+WORDS = SetWords("Même tranche de taille", "de 20 000 à 49 999 habitants", "communes de 20 000 à 49 999 habitants")
+
+
 def test_sheet_says_everything() -> None:
     sheet = value_sheet(
         _row(),
-        ranks=[RANK, {**RANK, "indicator": "population.total"}, {**RANK, "percentile_strict": None}],
+        comparisons=[comparison(RANK, WORDS)],
         elsewhere=[
             ("Aveyron", _row(level="departement", code="12", value=9.0)),
             ("x", _row(indicator="population.total")),
         ],
         territory="Millau",
-        vintages={"iris": "RP 2021"},
+        sources=source_notes("iris", {"iris": "RP 2021"}),
     )
     assert sheet.text == f"10,8{NBSP}%"
     assert sheet.status_label == "publiée"
-    assert len(sheet.comparisons) == 1
+    assert sheet.compared_with("size_class") is sheet.comparisons[0]
+    assert sheet.compared_with("pvd") is None
     expected = f"plus élevé que dans 72{NBSP}% des 352{NBSP}autres communes de 20 000 à 49 999 habitants"
     assert sheet.comparisons[0].sentence == expected
     assert [item.text for item in sheet.elsewhere] == [f"9,0{NBSP}%"]
@@ -90,7 +103,7 @@ def test_every_status_has_its_words() -> None:
 
 
 def test_demo_is_marked_in_sheet_and_rank() -> None:
-    sheet = value_sheet(_row(status="demo"), ranks=[{**RANK, "demo": True}])
+    sheet = value_sheet(_row(status="demo"), comparisons=[comparison({**RANK, "demo": True}, WORDS)])
     assert sheet.demo
     assert "pas un vrai chiffre" in sheet.to_text()
     assert sheet.comparisons[0].sentence.endswith("(rang calculé sur des valeurs de démonstration)")
@@ -117,12 +130,41 @@ def test_value_text() -> None:
     ],
 )
 def test_rank_sentences_are_true(n_set: int, below: int, equal: int, start: str) -> None:
-    assert rank_sentence(n_set, below, equal, "de 2 000 à 4 999 habitants").startswith(start)
+    assert rank_sentence(n_set, below, equal, "communes de 2 000 à 4 999 habitants").startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("n_set", "below", "equal", "percent", "expected"),
+    [
+        (51, 42, 0, True, f"plus élevé que dans 84{NBSP}% des 50{NBSP}villes semblables"),
+        (51, 50, 0, True, f"plus élevé que dans chacune des 50{NBSP}villes semblables"),
+        (51, 0, 0, True, f"plus bas que dans chacune des 50{NBSP}villes semblables"),
+        (4, 2, 0, False, f"plus élevé que dans 2 des 3{NBSP}villes semblables"),
+        (2, 1, 0, False, "plus élevé que dans la ville semblable"),
+        (2, 0, 1, False, "même valeur que dans la ville semblable"),
+    ],
+)
+def test_a_town_outside_a_set_is_not_one_of_the_others(
+    n_set: int, below: int, equal: int, expected: str, *, percent: bool
+) -> None:
+    assert rank_sentence(n_set, below, equal, "villes semblables", inside=False, percent=percent) == expected
+
+
+def test_two_communes_are_one_and_the_other() -> None:
+    among = "communes de l'intercommunalité"
+    assert rank_sentence(2, 0, 0, among, percent=False) == "plus bas que dans l'autre commune de l'intercommunalité"
+    told = rank_sentence(25, 5, 1, among, percent=False)
+    assert told == f"plus élevé que dans 5 des 24{NBSP}autres communes de l'intercommunalité"
 
 
 def test_comparison_keeps_its_set() -> None:
-    told = comparison(RANK)
-    assert (told.n_set, told.set_id, told.rank) == (353, "20000-49999", 99)
+    told = comparison(RANK, WORDS)
+    assert told is not None
+    assert (told.n_set, told.set_id, told.rank, told.label) == (353, "20000-49999", 99, "Même tranche de taille")
+    epci = comparison({**RANK, "percentile_strict": None, "percentile_mid": None}, WORDS)
+    assert epci is not None
+    assert "%" not in epci.sentence
+    assert comparison({**RANK, "rank": None, "n_below": None, "n_equal": None}, WORDS) is None
 
 
 # Texts
@@ -132,7 +174,7 @@ def test_numbers() -> None:
     assert format_number(12345.6, 1) == f"12{NNBSP}345,6"
     assert format_number(12, 1) == "12,0"
     assert format_number(-0.04, 1) == "0,0"
-    assert format_number(-1234.5, 0) == f"-1{NNBSP}234"
+    assert format_number(-1234.5, 0) == f"−1{NNBSP}234"
     assert format_value(0.4, "lieux pour 1 000 hab.", 2) == f"0,40{NBSP}lieu pour 1 000 hab."
     assert format_value(2, "lieux", 0) == f"2{NBSP}lieux"
     assert format_value(1.96, "habitants par logement", 1) == f"2,0{NBSP}habitants par logement"

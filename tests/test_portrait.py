@@ -13,7 +13,8 @@ import world
 from bourg.build import build
 from bourg.errors import MalformedCodeError, SnapshotError, UnknownTerritoryError
 from bourg.indicators.registry import load_indicators
-from bourg.portrait.document import KEY_FIGURES, THEMES, Portrait, make_portrait
+from bourg.indicators.theme_labels import THEMES
+from bourg.portrait.document import KEY_FIGURES, Portrait, make_portrait
 from bourg.portrait.hours import describe_hours
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.settings import Settings

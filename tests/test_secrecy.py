@@ -287,6 +287,16 @@ def test_links_follow_the_territories():
     links = set(territory_links(units).iter_rows())
     assert ("commune", "01001", "epci", "E1") in links
     assert ("departement", "02", "region", "32") in links
-    assert ("region", "84", "france", "FR") in links
+    assert ("region", "84", "france", "FRMET") in links
+    fields = {link for link in links if link[0] == "france"}
+    assert fields == {("france", "FRMET", "france", "FRHM"), ("france", "FRHM", "france", "FR")}
+    # Nobody computes the totals of regions nor of the smaller fields of France: departments add up to France.
+    known = pl.DataFrame(
+        [("commune", "01001"), ("departement", "01"), ("departement", "02"), ("france", "FR")],
+        schema=["level", "code"], orient="row",
+    )  # fmt: skip
+    short = set(territory_links(units, known).iter_rows())
+    assert ("departement", "01", "france", "FR") in short
+    assert {link[2] for link in short} == {"departement", "france"}
     assert not any(code == "01002" and parent == "epci" for _, code, parent, _ in links)
     assert all(one < two for one, two in pairwise(sorted(links)))

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 
 from babel.dates import format_date as _babel_date
-from babel.numbers import format_decimal
 
 LOCALE = "fr_FR"
 NBSP = "\u00a0"
+NNBSP = "\u202f"
+MINUS = "\u2212"
+_FRENCH = str.maketrans({",": NNBSP, ".": ",", "-": MINUS})
 # First word of a unit when the value is singular, which in French means under 2.
 _SINGULAR = {
     "communes": "commune",
@@ -28,11 +30,11 @@ _SINGULAR = {
 
 
 def format_number(value: float, decimals: int = 0) -> str:
-    """Return ``12 345,6``: narrow no-break spaces between thousands, decimal comma, fixed decimals."""
+    """Return ``−12 345,6``: narrow no-break spaces between thousands, decimal comma, true minus, fixed decimals."""
     # Python rounds halves to even on the binary value, as tables of statistics do; + 0.0 removes a minus zero.
-    rounded = round(float(value), decimals) + 0.0
-    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(rounded, format=pattern, locale=LOCALE)
+    # Same text as Babel's, minus sign apart, ten times faster: a portrait has a thousand numbers.
+    text = f"{round(float(value), decimals) + 0.0:,.{decimals}f}"
+    return text.translate(_FRENCH)
 
 
 def format_unit(value: float, unit: str) -> str:

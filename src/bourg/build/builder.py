@@ -18,6 +18,8 @@ import polars as pl
 
 from bourg import __version__
 from bourg.build import layers
+from bourg.build.access import access_times
+from bourg.build.comparisons import comparisons
 from bourg.build.merging import RULES
 from bourg.build.population import complete_populations, with_latest_population
 from bourg.build.registries import locate_registry
@@ -134,16 +136,26 @@ class Builder:
             store.sweep()
             reads = self._read_all()
             tables, keys = self._tables(reads)
+            self._progress("Temps d'accès", 0.56)
+            if (timed := access_times(self._cache, self.settings, tables, keys)) is not None:
+                tables[timed[0].name], keys[timed[0].name] = timed
             with ThreadPoolExecutor(max_workers=1) as pool:
                 # Drawing is mostly one thread of Python: the indicators have the other cores meanwhile.
                 drawn = pool.submit(layers.maps, self._cache, tables, keys)
-                values_folder = self._values(tables, keys)
-                self._progress("Fonds de carte et lieux", 0.9)
+                values = self._values(tables, keys)
+                self._progress("Comparaison des communes", 0.82)
+                compared = comparisons(self._cache, tables, keys, values.folder, values.steps)
+                self._progress("Fonds de carte et lieux", 0.92)
                 map_folders = drawn.result()
             self._progress("Mise en service", 0.97)
             with store.part() as part, writing(part):
                 snapshot = self._publish(
-                    store, part, tables=tables, keys=keys, folders=[values_folder, *map_folders], reads=reads
+                    store,
+                    part,
+                    tables=tables,
+                    keys=keys,
+                    folders=[values.folder, *compared, *map_folders],
+                    reads=reads,
                 )
             self._cache.prune([self._checksums.path])
         self.report.recomputed, self.report.reused = sorted(self._cache.made), sorted(self._cache.reused)
@@ -154,7 +166,8 @@ class Builder:
 
     def _read_all(self) -> list[_Read]:
         reads: list[_Read] = []
-        items = [(source, resource) for source in load_catalogue().values() for resource in source.resources]
+        catalogue = load_catalogue().values()
+        items = [(source, item) for source in catalogue if source.nature != "network" for item in source.resources]
         for rank, (source, resource) in enumerate(items):
             self._progress(f"Lecture : {source.title}", 0.02 + 0.45 * rank / len(items))
             if source.nature == "registry":
@@ -297,17 +310,17 @@ class Builder:
 
     # Values and layers
 
-    def _values(self, tables: dict[str, Table], keys: dict[str, str]) -> Path:
+    def _values(self, tables: dict[str, Table], keys: dict[str, str]) -> layers.ValuesStep:
         self._progress("Calcul des indicateurs", 0.6)
-        folder, violations = layers.values(self._cache, tables, keys)
-        self.report.violations = violations
-        if violations:
+        values = layers.values(self._cache, tables, keys)
+        self.report.violations = values.violations
+        if values.violations:
             raise SnapshotError(
                 "Les valeurs calculées ne respectent pas leurs invariants : rien n'a été publié.",
-                why=" ; ".join(violations[:5]),
+                why=" ; ".join(values.violations[:5]),
                 next_step="corrigez la source ou l'indicateur nommé ; le dernier instantané reste en service.",
             )
-        return folder
+        return values
 
     # Publication
 

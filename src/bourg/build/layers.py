@@ -1,14 +1,16 @@
-"""The computed part of a snapshot: values, ranks and map layers, each redone only when its inputs change."""
+"""The computed part of a snapshot: values and map layers, each redone only when its inputs change."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
 
-from bourg.indicators import engine, invariants, ranks
+from bourg.build import confidential
+from bourg.indicators import engine, invariants
 from bourg.indicators.registry import Indicator, load_indicators
 from bourg.indicators.tables import TABLES, TableInput
 from bourg.indicators.typologies import categorise, load_typology
@@ -19,7 +21,7 @@ from bourg.store.cache import StepCache, code_digest, digest
 from bourg.store.tables import Table, sink_table
 
 MAP_FOLDER = "cartes"
-VALUES, RANKS, VIOLATIONS = "values.parquet", "ranks.parquet", "violations.json"
+VALUES, VIOLATIONS = "values.parquet", "violations.json"
 PLACE_COLUMNS = (
     "place_id", "name", "type", "detail", "label", "address", "postal_code", "code", "longitude", "latitude",
 )  # fmt: skip
@@ -49,49 +51,64 @@ def _inputs_key(item: Indicator, keys: dict[str, str], code: str) -> str:
     return digest(item.id, code, *(f"{name}={keys.get(name, '-')}" for name in sorted(names)))
 
 
-def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> tuple[Path, list[str]]:
-    """Compute what changed and return the folder of ``values.parquet`` and ``ranks.parquet``, with the violations.
+@dataclass(frozen=True)
+class ValuesStep:
+    """Where the values are: ``folder`` of the whole table, ``steps`` of each indicator, and the violations found."""
+
+    folder: Path
+    steps: dict[str, Path]
+    violations: list[str]
+
+
+def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> ValuesStep:
+    """Compute what changed, protect what is secret, check what must hold.
 
     Every indicator is a step of its own, kept under the digest of the tables it reads: a new vintage of one source
-    recomputes the indicators that read it and no other.
+    recomputes the indicators that read it and no other. An indicator that would give away the secret cells of another
+    depends on it too.
     """
     code = code_digest("indicators", "geography")
     indicators = load_indicators()
     inputs = table_inputs(tables)
     steps = {item.id: _inputs_key(item, keys, code) for item in indicators.values()}
+    guards = confidential.guards()
+    steps |= {name: digest(steps[name], steps[guard.base]) for name, guard in guards.items() if name in steps}
+    # A count comes before what is computed from it, whose secret cells are its own.
+    order = sorted(steps, key=lambda name: (name in guards and guards[name].base != name, name))
     stale = [name for name, key in steps.items() if not cache.has(f"values-{name}", key)]
-    communes = tables["communes"].frame.collect()
-    fresh: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
+    fresh: dict[str, pl.DataFrame] = {}
     units = engine.units_of(inputs) if stale else None
     if stale:
         computed = engine.compute(inputs, units=units, indicators=stale)
-        ranked = ranks.percentiles(computed, communes)
-        by_value, by_rank, no_rank = _by_indicator(computed), _by_indicator(ranked), ranked.clear()
-        fresh = {name: (by_value[name], by_rank.get(name, no_rank)) for name in stale}
-        del computed, ranked, by_value, by_rank
+        fresh = _by_indicator(computed)
+        del computed
 
-    folders = []
-    for name, key in steps.items():
+    made: dict[str, Path] = {}
+    for name in order:
 
         def make(folder: Path, name: str = name) -> None:
-            computed, ranked = fresh.pop(name)
+            assert units is not None  # noqa: S101 - a stale step has had its territories built
+            computed, guard = fresh.pop(name), guards.get(name)
+            if guard is not None:
+                counted = computed if guard.base == name else pl.read_parquet(made[guard.base] / VALUES)
+                computed = confidential.protected(computed, counted, guard, units)
             found = invariants.check(computed, tables=inputs, units=units)
+            found += confidential.given_away(computed, units)
             (folder / VIOLATIONS).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
             computed.write_parquet(folder / VALUES)
-            ranked.write_parquet(folder / RANKS)
 
-        folders.append(cache.step(f"values-{name}", key, make))
+        made[name] = cache.step(f"values-{name}", steps[name], make)
+    folders = [made[name] for name in steps]
 
     def gather(folder: Path) -> None:
         found = [text for path in folders for text in json.loads((path / VIOLATIONS).read_text(encoding="utf-8"))]
         # The parts of a whole are told by several indicators: they can only be added up here.
         found += [str(item) for item in invariants.parts_sum(_gathered(folders, VALUES).collect())]
         (folder / VIOLATIONS).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-        for name in (VALUES, RANKS):
-            sink_table(_gathered(folders, name), folder / name)
+        sink_table(_gathered(folders, VALUES), folder / VALUES)
 
     folder = cache.step("values", digest(code, *sorted(path.name for path in folders)), gather)
-    return folder, json.loads((folder / VIOLATIONS).read_text(encoding="utf-8"))
+    return ValuesStep(folder, made, json.loads((folder / VIOLATIONS).read_text(encoding="utf-8")))
 
 
 def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:

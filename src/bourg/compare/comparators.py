@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -19,10 +19,10 @@ from bourg.compare.similar import nearest_positions
 from bourg.compare.structure import Structure
 from bourg.errors import ParameterError, SnapshotError, UnknownTerritoryError
 from bourg.indicators.parameters import parameter, size_classes
-from bourg.indicators.ranks import size_class
 
 SetStatus = Literal["ok", "small", "empty", "absent"]
 LISTED, SIMILAR, PVD, SIZE = "list", "similar", "pvd", "size_class"
+CENTRALITY = "centrality"
 RANKS_SCHEMA: dict[str, Any] = {
     "indicator": pl.String, "code": pl.String, "period": pl.String, "comparator": pl.String, "set_id": pl.String,
     "demo": pl.Boolean, "n_set": pl.Int64, "n_below": pl.Int64, "n_equal": pl.Int64, "percentile_strict": pl.Float64,
@@ -76,6 +76,9 @@ class ComparisonSet:
     by_family
         Similar towns only: members to use for the indicators of a family, chosen without its features, so that the
         outcome shown never chose the towns it is compared with.
+    inside
+        Whether the town belongs to the set: it is one of the communes of its department, never one of the towns
+        similar to it.
     """
 
     comparator: Comparator
@@ -85,6 +88,7 @@ class ComparisonSet:
     status: SetStatus = "ok"
     message: str = ""
     by_family: Mapping[str, Ints] = field(default_factory=dict)
+    inside: bool = True
 
     def members_for(self, family: str) -> Ints:
         """Return the members for the indicators of a family."""
@@ -140,18 +144,36 @@ class Comparators:
         if centrality is not None:
             given = centrality.select("code", centrality=pl.col("level").cast(pl.String))
             joined = ordered.select("code").join(given, on="code", how="left", maintain_order="left")
-            sets["centrality"] = joined["centrality"]
+            sets[CENTRALITY] = joined["centrality"]
         self.partitions: dict[str, pl.Series] = {name: series.cast(pl.String) for name, series in sets.items()}
         self._similar: dict[int, ComparisonSet] = {}
+        self._sorted: dict[tuple[str, str], tuple[Floats, Ints] | None] = {}
 
     @cached_property
-    def _members(self) -> dict[tuple[str, str], Ints]:
-        found: dict[tuple[str, str], Ints] = {}
-        for name, series in self.partitions.items():
-            frame = pl.DataFrame({"set": series}).with_row_index("position").drop_nulls("set")
-            for (set_id,), part in frame.partition_by("set", as_dict=True).items():
-                found[name, str(set_id)] = part["position"].cast(pl.Int64).to_numpy()
-        return found
+    def _groups(self) -> dict[str, NDArray[np.uint32]]:
+        """Number of the set of each commune, by comparator; 0 for none."""
+        return {
+            name: series.rank("dense").fill_null(0).cast(pl.UInt32).to_numpy()
+            for name, series in self.partitions.items()
+        }
+
+    def sets_of(self, comparator: str) -> dict[str, Ints]:
+        """Return the members of every set of a partition (or of the programme), by set id, in alphabetical order.
+
+        Raises
+        ------
+        ParameterError
+            When the snapshot cannot give this comparator, or when it is no partition (similar towns, lists).
+        """
+        if comparator == PVD and self.pvd is not None:
+            return {PVD: self.pvd}
+        if comparator not in self.partitions:
+            raise ParameterError(f"Le comparateur « {comparator[:40]} » ne découpe pas le pays en ensembles.")
+        groups = self._groups[comparator]
+        order = np.argsort(groups, kind="stable")
+        names = self.partitions[comparator].drop_nulls().unique().sort().to_list()
+        cuts = np.searchsorted(groups[order], np.arange(1, len(names) + 2))
+        return {name: order[cuts[i] : cuts[i + 1]].astype(np.int64) for i, name in enumerate(names)}
 
     def of(self, code: str, only: Iterable[str] | None = None) -> tuple[ComparisonSet, ...]:
         """Return the sets of a town, one per declared comparator except the hand-picked list.
@@ -201,6 +223,30 @@ class Comparators:
             )
         return self._made(comparators()[LISTED], LISTED, np.unique(np.array(found, dtype=np.int64)), here)
 
+    def ordered(self, chosen: ComparisonSet) -> tuple[Floats, Ints] | None:
+        """Return the values of a large set in increasing order, with their counts, from the second time it is used.
+
+        Sorting a set costs more than comparing one town with it and much less than comparing a hundred: ``None`` the
+        first time. Sets used long ago are forgotten.
+        """
+        name = chosen.comparator.id
+        if (name not in self.partitions and name != PVD) or chosen.members.size < _LARGE:
+            return None
+        key = (name, chosen.set_id)
+        known = key in self._sorted
+        found = self._sorted.pop(key, None)
+        if known and found is None:
+            members = self.pvd if name == PVD else np.flatnonzero((self.partitions[name] == chosen.set_id).to_numpy())
+            found = self.matrix.sorted_among(np.asarray(members, dtype=np.int64))
+        self._sorted[key] = found
+        while sum(item[0].nbytes for item in self._sorted.values() if item) > _SORTED_BYTES:
+            self._sorted.pop(next(iter(self._sorted)))
+        return found
+
+    def ranks(self, code: str, sets: Iterable[ComparisonSet]) -> pl.DataFrame:
+        """Rank one town in several sets, as :func:`town_ranks` does, faster for the sets already seen."""
+        return town_ranks(self.matrix, code, sets, ordered=self.ordered)
+
     def _set(self, comparator: Comparator, position: int) -> ComparisonSet:
         if comparator.id == SIMILAR:
             return self._similar_set(comparator, position)
@@ -214,7 +260,8 @@ class Comparators:
         if set_id is None:
             words = f"La commune n'est dans aucun ensemble de ce comparateur ({comparator.label.lower()})."
             return _absent(comparator, words)
-        return self._made(comparator, set_id, self._members[comparator.id, set_id], position)
+        groups = self._groups[comparator.id]
+        return self._made(comparator, set_id, np.flatnonzero(groups == groups[position]), position)
 
     def _similar_set(self, comparator: Comparator, position: int) -> ComparisonSet:
         if self.structure is None:
@@ -230,28 +277,35 @@ class Comparators:
             made = self._made(comparator, SIMILAR, np.sort(lists[0]), position)
             if made.status == "empty":
                 made = _absent(comparator, "Trop de données de structure manquent pour trouver des villes semblables.")
-            self._similar[position] = ComparisonSet(
-                made.comparator, made.set_id, made.among, made.members, made.status, made.message, by_family
-            )
+            self._similar[position] = replace(made, by_family=by_family, inside=False)
         return self._similar[position]
 
     @staticmethod
     def _made(comparator: Comparator, set_id: str, members: Ints, position: int) -> ComparisonSet:
         others = members[members != position]
+        inside = others.size < members.size and comparator.id != LISTED
         among = comparator.among.replace("{set}", _SIZE_LABELS().get(set_id, set_id))
         least = parameter("ranking_min_set")
         if others.size == 0:
-            return ComparisonSet(
-                comparator, set_id, among, others, "empty", "Aucune autre commune dans cet ensemble : rien à comparer."
-            )
+            message = "Aucune autre commune dans cet ensemble : rien à comparer."
+            return ComparisonSet(comparator, set_id, among, others, "empty", message, inside=inside)
         if others.size + 1 < least and comparator.percentiles:
             message = f"Moins de {least} communes dans cet ensemble : aucun rang n'est publié."
-            return ComparisonSet(comparator, set_id, among, others, "small", message)
-        return ComparisonSet(comparator, set_id, among, others)
+            return ComparisonSet(comparator, set_id, among, others, "small", message, inside=inside)
+        return ComparisonSet(comparator, set_id, among, others, inside=inside)
+
+
+def size_class(population: pl.Expr) -> pl.Expr:
+    """Return the id of the size class of a municipal population; null when the population is unknown."""
+    return pl.coalesce(
+        pl.when(population >= item.low).then(pl.lit(item.id)) for item in sorted(size_classes(), key=lambda c: -c.low)
+    )
 
 
 _KEPT = 512
 _PIECE = 16_384
+_LARGE = 100
+_SORTED_BYTES = 160_000_000
 
 
 @cache
@@ -285,17 +339,42 @@ def counts_among(matrix: CommuneMatrix, position: int, rows: Ints, members: Ints
     return counts.sum(axis=0), counts[0], counts[1]
 
 
+def _counts_in(
+    matrix: CommuneMatrix, position: int, rows: Ints, whole: tuple[Floats, Ints], *, inside: bool
+) -> tuple[Ints, Ints, Ints]:
+    """Count as :func:`counts_among`, the town included in the first count, from the sorted values of a set."""
+    values, counts = whole
+    lines = matrix.first_line[rows] + matrix.lots[rows, position]
+    low, high = np.empty(rows.size, dtype=np.int64), np.empty(rows.size, dtype=np.int64)
+    sizes = counts[lines]
+    here = matrix.values[rows, position].tolist()
+    for index, (line, size, value) in enumerate(zip(lines.tolist(), sizes.tolist(), here, strict=True)):
+        known = values[line, :size]
+        low[index], high[index] = known.searchsorted(value, "left"), known.searchsorted(value, "right")
+    return sizes + (not inside), low, high - low - inside
+
+
 def town_ranks(
-    matrix: CommuneMatrix, code: str, sets: Iterable[ComparisonSet], indicators: Sequence[str] | None = None
+    matrix: CommuneMatrix,
+    code: str,
+    sets: Iterable[ComparisonSet],
+    indicators: Sequence[str] | None = None,
+    *,
+    ordered: Callable[[ComparisonSet], tuple[Floats, Ints] | None] = lambda _: None,
 ) -> pl.DataFrame:
     """Rank one town in several sets.
+
+    Parameters
+    ----------
+    ordered
+        Gives the sorted values of a set, the town's included when it is a member, or ``None``.
 
     Returns
     -------
     DataFrame
         ``indicator, code, period, comparator, set_id, demo, n_set, n_below, n_equal, percentile_strict,
-        percentile_mid, rank``, the columns of :func:`bourg.indicators.ranks.percentiles`: ``n_set`` counts the town,
-        ``rank`` 1 is the highest value. One row per usable value of the town and per set that is neither ``empty``
+        percentile_mid, rank``: ``n_set`` counts the town, ``n_equal`` the others of equal value, ``rank`` 1 is the
+        highest value. One row per usable value of the town and per set that is neither ``empty``
         nor ``absent``. Under 20 values, all but ``n_set`` are null; a comparator without percentages has its counts
         and ranks from two values on, and no percentile.
 
@@ -314,6 +393,10 @@ def town_ranks(
     used: list[ComparisonSet] = []
     for chosen in sets:
         if chosen.status in ("empty", "absent") or rows.size == 0:
+            continue
+        if not chosen.by_family and (whole := ordered(chosen)) is not None:
+            counts.append(_counts_in(matrix, position, rows, whole, inside=chosen.inside))
+            used.append(chosen)
             continue
         known, below, equal = (np.zeros(rows.size, dtype=np.int64) for _ in range(3))
         own = np.isin(families, list(chosen.by_family))

@@ -63,6 +63,36 @@ class CommuneMatrix:
         """Rows of the indicators that have values of more than one lot."""
         return np.flatnonzero([len(keys) > 1 for keys in self.lot_keys])
 
+    @cached_property
+    def lot_rows(self) -> tuple[Ints, NDArray[np.uint8]]:
+        """Row and lot of every lot of every indicator: what is comparable, line by line."""
+        pairs = [(row, lot) for row, keys in enumerate(self.lot_keys) for lot in range(len(keys))]
+        rows, lots = zip(*pairs, strict=True) if pairs else ((), ())
+        return np.array(rows, dtype=np.int64), np.array(lots, dtype=np.uint8)
+
+    @cached_property
+    def first_line(self) -> Ints:
+        """For each indicator, the line of its first lot in :attr:`lot_rows`."""
+        sizes = [len(keys) for keys in self.lot_keys]
+        return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if sizes else np.empty(0, dtype=np.int64)
+
+    def sorted_among(self, members: Ints) -> tuple[Floats, Ints]:
+        """Return the values of some communes in increasing order, one line per lot (:attr:`lot_rows`), and counts.
+
+        Returns
+        -------
+        values, counts
+            Shapes ``(lots, members)``, NaN last, and ``(lots,)``.
+        """
+        rows, lots = self.lot_rows
+        values = self.values[rows[:, None], members]
+        mixed = np.flatnonzero(np.isin(rows, self.several_lots))
+        if mixed.size:
+            strangers = self.lots[rows[mixed][:, None], members] != lots[mixed][:, None]
+            values[mixed] = np.where(strangers, np.nan, values[mixed])
+        values.sort(axis=1)
+        return values, np.count_nonzero(~np.isnan(values), axis=1).astype(np.int64)
+
     def position(self, code: str) -> int:
         """Return the column of a commune.
 

@@ -6,7 +6,7 @@ them; two communes whose common features weigh less than a declared share are no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,6 +24,8 @@ _FLOAT32 = 4e-6
 # Leaves searched first, to bound the others.
 _FIRST = 20
 _HUGE = np.float32(1e30)
+# Rounding of sums of squares in float64, with a wide margin.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,75 @@ class Filters:
 NO_FILTER = Filters()
 
 
-def squared_parts(structure: Structure, row: int, kept: Sequence[int]) -> tuple[Floats, Floats]:
-    """Return, from one commune to all, ``w (z_i − z_j)²`` (0 where unknown) and the weight of the known features.
+class FromOne:
+    """The distances of one commune to all, feature by feature: lists without some features cost little more than one.
 
-    Both have the shape ``(communes, len(kept))``.
+    Attributes
+    ----------
+    parts, known
+        Shape ``(features, communes)``: ``w (z_i − z_j)²``, 0 where unknown, and the weights of the known features.
     """
-    z = structure.z[:, list(kept)]
-    gaps = z - z[row]
-    known = ~np.isnan(gaps)
-    weights = structure.weights[list(kept)]
-    return np.where(known, weights * gaps * gaps, 0.0), np.where(known, weights, 0.0)
+
+    def __init__(
+        self, structure: Structure, row: int, *, min_share: float, allowed: NDArray[np.bool_] | None = None
+    ) -> None:
+        self.weights, self.row, self.min_share, self.allowed = structure.weights, row, min_share, allowed
+        self.parts = structure.columns - structure.columns[:, [row]]
+        unknown = np.isnan(self.parts)
+        self.parts *= self.parts
+        self.parts *= self.weights[:, None]
+        self.parts[unknown] = 0.0
+        self.known = np.where(unknown, 0.0, self.weights[:, None])
+
+    def nearest(self, kept: Sequence[int], k: int) -> tuple[NDArray[np.int64], Floats]:
+        """Return positions and distances of the ``k`` nearest communes by the features ``kept``."""
+        chosen = list(kept)
+        return self._among(np.arange(self.parts.shape[1]), chosen, k)
+
+    def nearest_without(
+        self, kept: Sequence[int], dropped: Iterable[int], k: int, near: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Return what :meth:`nearest` gives when features of ``kept`` are dropped.
+
+        Parameters
+        ----------
+        near
+            The ``k`` nearest with all of ``kept``. Without a feature they may go away, but the farthest of them still
+            bounds the new list: only communes under this bound are sorted.
+        """
+        left = [index for index in kept if index not in set(dropped)]
+        if near.size < k or not left:
+            return self.nearest(left, k)
+        _, distances = self._among(near, left, k)
+        if distances.size < k:
+            return self.nearest(left, k)
+        limit = float(distances[-1]) ** 2 * (1 + _ROUNDING) + _ROUNDING
+        sums, weights = self._sums(list(kept))
+        for index in set(kept) - set(left):
+            sums, weights = sums - self.parts[index], weights - self.known[index]
+        return self._among(np.flatnonzero(sums <= limit * weights + _ROUNDING), left, k)
+
+    def _sums(self, kept: list[int]) -> tuple[Floats, Floats]:
+        key = tuple(kept)
+        if self._kept != key:
+            self._kept, self._cached = key, (self.parts[kept].sum(axis=0), self.known[kept].sum(axis=0))
+        return self._cached
+
+    _kept: tuple[int, ...] | None = None
+    _cached: tuple[Floats, Floats]
+
+    def _among(self, candidates: NDArray[np.int64], kept: list[int], k: int) -> tuple[NDArray[np.int64], Floats]:
+        if not kept:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        if candidates.size == self.parts.shape[1]:
+            sums, weights = self._sums(kept)
+        else:
+            sums = self.parts[:, candidates][kept].sum(axis=0)
+            weights = self.known[:, candidates][kept].sum(axis=0)
+        distances = combine(sums, weights, self.min_share, float(self.weights[kept].sum()))
+        distances[candidates == self.row] = np.inf
+        found, values = nearest(distances, None, k, None if self.allowed is None else self.allowed[candidates])
+        return candidates[found], values
 
 
 def combine(parts: Floats, known: Floats, min_share: float, total: float) -> Floats:

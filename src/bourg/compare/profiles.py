@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,7 @@ from bourg.compare.matrix import Floats
 from bourg.compare.settings import setting
 from bourg.compare.structure import MAD_SCALE, Structure
 from bourg.errors import SnapshotError
-from bourg.indicators.registry import get_indicator
-from bourg.indicators.values import value_text
+from bourg.indicators.values import declaration_of, value_text
 from bourg.text import count_of, format_number, join_words
 
 _EXAMPLES = 3
@@ -78,8 +78,12 @@ class Profiles:
 
     def of(self, code: str) -> Profile | None:
         """Return the type of a commune, ``None`` outside the field."""
-        found = self.membership.filter(pl.col("code") == code)["profile"].to_list()
-        return next((item for item in self.profiles if found and item.id == found[0]), None)
+        found = self._types.get(code)
+        return next((item for item in self.profiles if item.id == found), None)
+
+    @cached_property
+    def _types(self) -> dict[str, int | None]:
+        return dict(self.membership.select("code", "profile").iter_rows())
 
 
 def small_town_profiles(
@@ -177,7 +181,7 @@ def _spread(z: Floats, middle: Floats) -> Floats:
 def _trait(structure: Structure, index: int, median: float, overall: float, gap: float) -> Trait:
     name = structure.features[index].indicator
     texts = (value_text(name, float(median), "ok"), value_text(name, float(overall), "ok"))
-    label = get_indicator(name).declaration.label
+    label = declaration_of(name).label
     return Trait(name, label, float(median), texts[0], float(overall), texts[1], float(gap))
 
 

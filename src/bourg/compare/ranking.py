@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bourg.compare.comparators import PVD, SIMILAR, Comparators, comparators
+from bourg.compare.comparators import PVD, SIMILAR, Comparators, ComparisonSet, comparators
 from bourg.compare.families import family_of
-from bourg.compare.matrix import NO_LOT, CommuneMatrix, Ints
-from bourg.compare.structure import IQR_SCALE, MAD_SCALE
+from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints
 from bourg.indicators.parameters import parameter
 
 Counts = NDArray[np.uint16]
@@ -169,56 +169,96 @@ def _frame(matrix: CommuneMatrix, comparator: str, n_set: Counts, below: Counts,
 
 
 def summaries(sets: Comparators, only: Iterable[str] | None = None) -> pl.DataFrame:
-    """Return what a set looks like, indicator by indicator: the table behind strips and medians.
+    """Return what every set looks like, indicator by indicator: the table behind strips and medians.
 
     Returns
     -------
     DataFrame
-        ``comparator, set_id, indicator, period, demo, n, q05, q25, median, q75, q95, spread``; ``spread`` is 1.4826 ×
-        MAD, or the interquartile range ÷ 1.349 when more than half of the values are equal. Sets with fewer than 20
-        values are left out, except those of comparators without percentages (3 values or more).
+        ``comparator, set_id, indicator, period, demo, n, minimum, p10, q1, median, q3, p90, maximum``, sorted;
+        quantiles are interpolated linearly. Sets with fewer than 20 values are left out, except those of comparators
+        without percentages (3 values or more).
     """
     matrix = sets.matrix
-    wanted = [name for name in sets.partitions if only is None or name in set(only)]
-    groups = {name: sets.partitions[name] for name in wanted}
-    if sets.pvd is not None and (only is None or PVD in set(only)):
-        groups[PVD] = pl.Series([None] * len(matrix.codes), dtype=pl.String).scatter(sets.pvd, PVD)
-    parts = []
-    for name, series in groups.items():
-        least = parameter("ranking_min_set") if comparators()[name].percentiles else 3
-        for row, indicator in enumerate(matrix.indicators):
-            keys = matrix.lot_keys[row]
-            if not keys:
-                continue
-            lots = pl.DataFrame(
-                {"lot": range(len(keys)), "period": [key[0] for key in keys], "demo": [key[1] for key in keys]},
-                schema_overrides={"lot": pl.UInt8},
-            ).lazy()
-            frame = pl.LazyFrame(
-                {"set_id": series, "lot": matrix.lots[row], "value": pl.Series(matrix.values[row], nan_to_null=True)}
-            ).drop_nulls()
-            parts.append(_summary(frame, least).join(lots, on="lot").drop("lot").with_columns(
-                comparator=pl.lit(name), indicator=pl.lit(indicator)
-            ))  # fmt: skip
-    columns = ("comparator", "set_id", "indicator", "period", "demo", "n", *_QUANTILES, "spread")
-    if not parts:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    return pl.concat(pl.collect_all(parts)).select(columns).sort("comparator", "set_id", "indicator", "period", "demo")
+    known = [*sets.partitions, *((PVD,) if sets.pvd is not None else ())]
+    rows, lots = matrix.lot_rows
+    keys = [matrix.lot_keys[row][lot] for row, lot in zip(rows.tolist(), lots.tolist(), strict=True)]
+    names: list[tuple[str, str]] = []
+    lines: list[Ints] = []
+    found: list[Floats] = []
+    for name in known if only is None else [item for item in known if item in set(only)]:
+        least = parameter("ranking_min_set") if comparators()[name].percentiles else _LEAST
+        for set_id, members in sets.sets_of(name).items():
+            values, counts = matrix.sorted_among(members)
+            kept = np.flatnonzero(counts >= least)
+            names.append((name, set_id))
+            lines.append(kept)
+            found.append(np.column_stack([counts[kept].astype(np.float64), quantiles(values[kept], counts[kept])]))
+    if not names:
+        return pl.DataFrame(schema=SUMMARY_SCHEMA)
+    line, sizes = np.concatenate(lines), [part.size for part in lines]
+    of_set = np.repeat(np.arange(len(names)), sizes)
+    figures = np.concatenate(found)
+    labels = pl.DataFrame(names, schema={"comparator": pl.String, "set_id": pl.String}, orient="row")
+    lot = pl.DataFrame(
+        {"indicator": [matrix.indicators[row] for row in rows], "period": [key[0] for key in keys],
+         "demo": [key[1] for key in keys]},
+        schema={name: SUMMARY_SCHEMA[name] for name in ("indicator", "period", "demo")},
+    )  # fmt: skip
+    numbers = pl.DataFrame(figures, schema=["n", *QUANTILES], orient="row").with_columns(pl.col("n").cast(pl.Int64))
+    table = pl.concat([labels[of_set], lot[line], numbers], how="horizontal")
+    return table.sort("comparator", "set_id", "indicator", "period", "demo")
 
 
-_QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+def quantiles(values: Floats, counts: Ints) -> Floats:
+    """Return the quantiles :data:`QUANTILES` of lines sorted with NaN last, shape ``(lines, quantiles)``."""
+    result = np.empty((len(values), len(QUANTILES)))
+    lines = np.arange(len(values))
+    for column, level in enumerate(QUANTILES.values()):
+        place = (counts - 1) * level
+        low = np.floor(place).astype(np.int64)
+        high = np.minimum(low + 1, counts - 1)
+        under = values[lines, low]
+        result[:, column] = under + (values[lines, high] - under) * (place - low)
+    return result
 
 
-def _summary(frame: pl.LazyFrame, least: int) -> pl.LazyFrame:
-    value = pl.col("value")
-    mad = MAD_SCALE * (value - value.median()).abs().median()
-    spread = (value.quantile(0.75, "linear") - value.quantile(0.25, "linear")) / IQR_SCALE
-    return (
-        frame.group_by("set_id", "lot")
-        .agg(
-            n=pl.len().cast(pl.Int64),
-            **{name: value.quantile(level, "linear") for name, level in _QUANTILES.items()},
-            spread=pl.when(mad > 0).then(mad).otherwise(spread),
-        )
-        .filter(pl.col("n") >= least)
-    )
+QUANTILES = {"minimum": 0.0, "p10": 0.1, "q1": 0.25, "median": 0.5, "q3": 0.75, "p90": 0.9, "maximum": 1.0}
+SUMMARY_SCHEMA: dict[str, Any] = {
+    "comparator": pl.String, "set_id": pl.String, "indicator": pl.String, "period": pl.String, "demo": pl.Boolean,
+    "n": pl.Int64, **dict.fromkeys(QUANTILES, pl.Float64),
+}  # fmt: skip
+# Values from which a set without percentages is summed up.
+_LEAST = 3
+
+
+def summary_among(
+    matrix: CommuneMatrix, position: int, chosen: ComparisonSet
+) -> dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]:
+    """Sum up one set for the values of one town: ``(indicator, period, demo) -> (n, quantiles)``.
+
+    For sets that :func:`summaries` does not hold (similar towns, hand-picked lists); the town itself is not counted.
+    """
+    least = (parameter("ranking_min_set") - 1) if chosen.comparator.percentiles else _LEAST
+    rows, lots = matrix.lot_rows
+    families = np.array([family_of(matrix.indicators[row]) for row in rows])
+    own = np.isin(families, list(chosen.by_family))
+    groups = [
+        (~own, chosen.members),
+        *((families == name, chosen.members_for(str(name))) for name in np.unique(families[own])),
+    ]
+    found = {}
+    for mask, members in groups:
+        here = np.flatnonzero(mask & (matrix.lots[rows, position] == lots))
+        if here.size == 0 or members.size == 0:
+            continue
+        values = matrix.values[rows[here][:, None], members]
+        values[matrix.lots[rows[here][:, None], members] != lots[here][:, None]] = np.nan
+        values.sort(axis=1)
+        counts = np.count_nonzero(~np.isnan(values), axis=1).astype(np.int64)
+        enough = counts >= least
+        figures = quantiles(values[enough], counts[enough])
+        for line, count, row in zip(here[enough].tolist(), counts[enough].tolist(), figures.tolist(), strict=True):
+            name = matrix.indicators[rows[line]]
+            period, demo = matrix.lot_keys[rows[line]][lots[line]]
+            found[name, period, demo] = (count, tuple(row))
+    return found

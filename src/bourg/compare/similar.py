@@ -5,6 +5,7 @@ Similar is not a judgement: the features are what a town is made of, never how w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,14 +16,13 @@ from numpy.typing import NDArray
 
 from bourg.compare.families import family_of
 from bourg.compare.grammar import subject_of
-from bourg.compare.matrix import CommuneMatrix, Floats, Ints
-from bourg.compare.neighbours import NO_FILTER, Filters, all_neighbours, combine, nearest, squared_parts
+from bourg.compare.matrix import CommuneMatrix, Ints
+from bourg.compare.neighbours import NO_FILTER, Filters, FromOne, all_neighbours
 from bourg.compare.settings import setting
 from bourg.compare.structure import Feature, Structure, structure_of
 from bourg.errors import ParameterError, UnknownTerritoryError
 from bourg.indicators.parameters import size_classes
-from bourg.indicators.registry import get_indicator
-from bourg.indicators.values import value_text
+from bourg.indicators.values import declaration_of, value_text
 from bourg.text import join_words
 
 _MOST = 200
@@ -108,34 +108,40 @@ class SimilarTowns:
 
 def label_of(indicator: str) -> str:
     """Return the words of an indicator with its article."""
-    return subject_of(indicator, get_indicator(indicator).declaration.label).words
+    return subject_of(indicator, declaration_of(indicator).label).words
 
 
 def nearest_positions(
     structure: Structure, position: int, k: int, withouts: Iterable[Sequence[str]], filters: Filters = NO_FILTER
 ) -> list[Ints]:
     """Return the nearest communes of one commune, once for each list of families left out of the distance."""
-    min_share = setting("similar_search")["min_weight_share"]
-    parts, known = squared_parts(structure, position, range(len(structure.features)))
-    allowed = _allowed(structure, position, filters)
+    search = _search(structure, position, filters)
+    every = structure.kept()
+    near, _ = search.nearest(every, k)
     found = []
     for without in withouts:
-        kept = structure.kept(without)
-        if not kept:
-            found.append(np.empty(0, dtype=np.int64))
-            continue
-        found.append(nearest(_distances(structure, parts, known, kept, min_share), position, k, allowed)[0])
+        dropped = set(every) - set(structure.kept(without))
+        found.append(search.nearest_without(every, dropped, k, near)[0] if dropped else near)
     return found
+
+
+# A portrait asks twice for the distances of the same town. One memory per thread: a search keeps sums of its own.
+_LAST = threading.local()
+
+
+def _search(structure: Structure, position: int, filters: Filters) -> FromOne:
+    last: tuple[Structure, int, Filters, FromOne] | None = getattr(_LAST, "search", None)
+    if last is not None and last[0] is structure and last[1] == position and last[2] is filters:
+        return last[3]
+    share = setting("similar_search")["min_weight_share"]
+    made = FromOne(structure, position, min_share=share, allowed=_allowed(structure, position, filters))
+    _LAST.search = (structure, position, filters, made)
+    return made
 
 
 def _allowed(structure: Structure, position: int, filters: Filters) -> NDArray[np.bool_] | None:
     allowed = filters.allowed(np.array([position]), np.arange(len(structure.codes)))
     return None if allowed is None else allowed[0]
-
-
-def _distances(structure: Structure, parts: Floats, known: Floats, kept: list[int], min_share: float) -> Floats:
-    total = float(structure.weights[kept].sum())
-    return combine(parts[:, kept].sum(axis=1), known[:, kept].sum(axis=1), min_share, total)
 
 
 def similar_towns(
@@ -167,7 +173,7 @@ def similar_towns(
     ParameterError
         When ``k`` is not between 1 and 200.
     """
-    if code not in structure.codes:
+    if code not in structure.positions:
         raise UnknownTerritoryError(
             f"La commune « {str(code)[:20]} » n'existe pas dans la géographie de référence.",
             next_step="vérifiez le code, ou cherchez par le nom : bourg communes NOM.",
@@ -176,7 +182,7 @@ def similar_towns(
     wanted = rules["shown"] if k is None else k
     if not 1 <= wanted <= _MOST:
         raise ParameterError(f"Le nombre de villes semblables doit être compris entre 1 et {_MOST}.", where=str(k))
-    row = structure.codes.index(code)
+    row = structure.positions[code]
     kept = structure.kept({family_of(name) for name in outcomes})
     used = tuple(structure.features[index].indicator for index in kept)
     left_out = tuple(item.indicator for item in structure.features if item.indicator not in used)
@@ -186,10 +192,8 @@ def similar_towns(
         words = join_words([label_of(name) for name in missing])
         message = f"Trop de données de structure manquent pour trouver des villes semblables : {words or 'toutes'}."
         return SimilarTowns(code, "not_enough_data", message, (), used, missing, left_out, None)
-    parts, known = squared_parts(structure, row, range(len(structure.features)))
-    allowed = _allowed(structure, row, filters)
-    distances = _distances(structure, parts, known, kept, rules["min_weight_share"])
-    near, found = nearest(distances, row, wanted, allowed)
+    search = _search(structure, row, filters)
+    near, found = search.nearest(kept, wanted)
     if near.size == 0:
         message = "Aucune commune ne passe les filtres demandés : élargissez-les."
         return SimilarTowns(code, "no_candidate", message, (), used, missing, left_out, None)
@@ -205,16 +209,10 @@ def similar_towns(
         )
         for rank, (other, distance) in enumerate(zip(near, found, strict=True), start=1)
     )
-    firmness = []
-    sums, weights = parts[:, kept].sum(axis=1), known[:, kept].sum(axis=1)
-    total = float(structure.weights[kept].sum())
-    for dropped in kept if len(kept) > 1 else []:
-        rest = np.maximum(sums - parts[:, dropped], 0.0)
-        left = total - float(structure.weights[dropped])
-        others, _ = nearest(
-            combine(rest, weights - known[:, dropped], rules["min_weight_share"], left), row, wanted, allowed
-        )
-        firmness.append(jaccard(near, others))
+    firmness = [
+        jaccard(near, search.nearest_without(kept, (dropped,), wanted, near)[0])
+        for dropped in (kept if len(kept) > 1 else [])
+    ]
     stability = float(np.mean(firmness)) if firmness else None
     return SimilarTowns(code, "ok", _notes(missing, left_out), neighbours, used, missing, left_out, stability)
 
@@ -258,7 +256,7 @@ def _reason(structure: Structure, row: int, other: int, index: int, gap: float) 
     indicator = structure.features[index].indicator
     here, there = float(structure.raw[row, index]), float(structure.raw[other, index])
     texts = (value_text(indicator, here, "ok"), value_text(indicator, there, "ok"))
-    return Reason(indicator, get_indicator(indicator).declaration.label, here, texts[0], there, texts[1], gap)
+    return Reason(indicator, declaration_of(indicator).label, here, texts[0], there, texts[1], gap)
 
 
 def _sentence(reasons: Sequence[Reason], difference: Reason | None) -> str:

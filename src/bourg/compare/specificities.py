@@ -6,22 +6,22 @@ The sentences say how a value stands among others. They never say why, nor wheth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 
-from bourg.compare.comparators import ComparisonSet
+from bourg.compare.comparators import ComparisonSet, counts_among
 from bourg.compare.families import family_of, place_in_family
 from bourg.compare.grammar import Subject, subject_of
 from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints
 from bourg.compare.settings import setting
 from bourg.compare.structure import IQR_SCALE, MAD_SCALE
 from bourg.indicators.parameters import parameter
-from bourg.indicators.registry import Declaration, get_indicator, load_indicators
-from bourg.indicators.values import value_text
+from bourg.indicators.registry import Declaration, load_indicators
+from bourg.indicators.values import declaration_of, value_text
 from bourg.text import NBSP, format_number
 
 _YEARS = re.compile(r"(\d{4})\D+(\d{4})")
@@ -121,9 +121,7 @@ def specificities(
     rows = {name: matrix.row(name) for name in names}
     usable = [name for name in names if matrix.lots[rows[name], position] != NO_LOT]
     blocked = tuple(
-        (name, reason)
-        for name in names
-        if (reason := _blocked(matrix, rows[name], position, get_indicator(name).declaration))
+        (name, reason) for name in names if (reason := _blocked(matrix, rows[name], position, declaration_of(name)))
     )
 
     def answer(
@@ -138,11 +136,11 @@ def specificities(
     never = set(rules["never"].get(chosen.comparator.id, ()))
     stopped = {name for name, _ in blocked}
     candidates = [name for name in usable if name not in stopped and family_of(name) not in never]
-    rated = {family_of(name) for name in candidates if get_indicator(name).declaration.kind != "count"}
+    rated = {family_of(name) for name in candidates if declaration_of(name).kind != "count"}
+    candidates = [name for name in candidates if declaration_of(name).kind != "count" or family_of(name) not in rated]
     traits = [
         trait
-        for name in candidates
-        if get_indicator(name).declaration.kind != "count" or family_of(name) not in rated
+        for name in _apart(matrix, position, candidates, chosen)
         if (trait := _trait(matrix, position, name, rows[name], chosen)) is not None
     ]
     traits.sort(key=lambda trait: (-abs(trait.effect), -trait.share, place_in_family(trait.indicator), trait.indicator))
@@ -153,6 +151,24 @@ def specificities(
     if not shown:
         return answer("none", f"Rien ne distingue nettement cette commune parmi les {chosen.among}.")
     return answer("ok", "", shown)
+
+
+def _apart(matrix: CommuneMatrix, position: int, names: Sequence[str], chosen: ComparisonSet) -> list[str]:
+    """Return the indicators by which the town passes enough of the others: the few whose effect is worth measuring."""
+    least = setting("specificity_rules")["min_share"]
+    families = np.array([family_of(name) for name in names])
+    rows = np.array([matrix.row(name) for name in names], dtype=np.int64)
+    kept: list[str] = []
+    own = np.isin(families, list(chosen.by_family))
+    groups = [(~own, chosen.members)]
+    groups += [(families == name, chosen.members_for(str(name))) for name in np.unique(families[own])]
+    for mask, members in groups:
+        here = np.flatnonzero(mask)
+        if here.size and members.size:
+            known, below, equal = counts_among(matrix, position, rows[here], members)
+            passed = np.maximum(below, known - below - equal)
+            kept += [names[index] for index in here[passed >= least * known - 1e-9]]
+    return sorted(kept)
 
 
 def _trait(matrix: CommuneMatrix, position: int, name: str, row: int, chosen: ComparisonSet) -> Specificity | None:
@@ -171,7 +187,7 @@ def _trait(matrix: CommuneMatrix, position: int, name: str, row: int, chosen: Co
     median, spread, effect = robust_effect(value, others, rules["max_effect"])
     if share < rules["min_share"] or abs(effect) < rules["min_effect"] or (effect > 0) != higher:
         return None
-    declared = get_indicator(name).declaration
+    declared = declaration_of(name)
     period, demo = matrix.period_demo(row, position)
     subject = subject_of(name, declared.label)
     text = _value_words(subject, declared, value)

@@ -118,6 +118,16 @@ class Structure:
         return np.asarray(weights / weights.sum(), dtype=np.float64)
 
     @cached_property
+    def positions(self) -> dict[str, int]:
+        """Row of each code."""
+        return {code: index for index, code in enumerate(self.codes)}
+
+    @cached_property
+    def columns(self) -> Floats:
+        """The z-scores feature by feature, shape ``(features, communes)``: one town against all reads it in order."""
+        return np.ascontiguousarray(self.z.T)
+
+    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Where the features are known."""
         return ~np.isnan(self.z)

@@ -112,9 +112,11 @@ def units_of(tables: Mapping[str, TableInput]) -> Units:
 
 def _prepare(tables: Mapping[str, TableInput], units: Units) -> _Prepared:
     names = [name for name in tables if name != "communes"]
-    codes = units.communes.select("code").lazy()
+    codes = {level: units.of(level).select("code").lazy() for level in {TABLES[name].level for name in names}}
     lazies = [
-        TABLES[name].prepare(select_columns(name, tables[name].frame)).join(codes, on="code", how="semi")
+        TABLES[name]
+        .prepare(select_columns(name, tables[name].frame))
+        .join(codes[TABLES[name].level], on="code", how="semi")
         for name in names
     ]
     frames = dict(zip(names, pl.collect_all(lazies, engine="streaming"), strict=True)) if names else {}
@@ -142,16 +144,19 @@ def _frames_of(
 ) -> dict[str, pl.LazyFrame]:
     frame = units.of(level)
     result = {"units": frame.lazy()}
+    # A table of departments has rows for departments, and none for what they hold or what holds them.
+    own = {name: table for name, table in prepared.frames.items() if TABLES[name].level == "commune"}
+    for name, table in prepared.frames.items():
+        if name not in own:
+            result[name] = (table if TABLES[name].level == level else table.clear()).lazy()
     if level == "commune":
-        result |= {name: table.lazy() for name, table in prepared.frames.items()}
+        result |= {name: table.lazy() for name, table in own.items()}
         return result | {"coverage": prepared.coverage.lazy()}
     mapping = units.mapping(level)
     sizes = frame.select("n_communes", unit="code")
-    lifted = [
-        lift(table.lazy(), TABLES[name], mapping, inputs[name].undivided) for name, table in prepared.frames.items()
-    ]
+    lifted = [lift(table.lazy(), TABLES[name], mapping, inputs[name].undivided) for name, table in own.items()]
     tables = pl.collect_all(lifted) if lifted else []
-    result |= {name: table.lazy() for name, table in zip(prepared.frames, tables, strict=True)}
+    result |= {name: table.lazy() for name, table in zip(own, tables, strict=True)}
     return result | {"coverage": lift_coverage(prepared.coverage, mapping, sizes).lazy()}
 
 

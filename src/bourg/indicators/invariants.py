@@ -41,7 +41,6 @@ def check(
     *,
     tables: Mapping[str, TableInput] | None = None,
     units: Units | None = None,
-    ranks: pl.DataFrame | None = None,
 ) -> list[str]:
     """Return every violation as a French line; an empty list when all invariants hold.
 
@@ -53,8 +52,6 @@ def check(
         Tables the values were computed from; with them, sums over communes, completeness and demo marks are checked.
     units
         Territories, when they are already built.
-    ranks
-        Result of :func:`bourg.indicators.ranks.percentiles`.
     """
     found = [*keys_unique(values), *statuses_coherent(values), *values_bounded(values), *parts_sum(values)]
     territories = units or (units_of(tables) if tables and "communes" in tables else None)
@@ -62,8 +59,6 @@ def check(
         found += [*levels_complete(values, territories), *counts_add_up(values, territories, _undivided(tables))]
     if tables is not None:
         found += demo_marked(values, tables)
-    if ranks is not None:
-        found += ranks_bounded(ranks)
     return [str(item) for item in found]
 
 
@@ -187,14 +182,20 @@ def _undivided(tables: Mapping[str, TableInput] | None) -> frozenset[str]:
 
 
 def counts_add_up(values: pl.DataFrame, units: Units, undivided: frozenset[str] = frozenset()) -> list[Violation]:
-    """Check that a count is the sum of its communes, all of them usable: never a partial sum.
+    """Check that a count is the sum of its communes, all of them known or secret: never a partial sum.
 
     Communes that a file describes together are missing one by one and known as a whole: the units that hold some are
     left out.
     """
     counts = values.filter(pl.col("indicator").is_in(_of_kind("count")))
     of_communes = counts.filter(pl.col("level") == "commune").select(
-        "indicator", "code", "period", "value", "source_ids", usable=pl.col("status").is_in(USABLE)
+        "indicator",
+        "code",
+        "period",
+        "value",
+        "source_ids",
+        usable=pl.col("status").is_in(USABLE),
+        hidden=pl.col("status") == "secret",
     )
     measured = of_communes["indicator"].unique().to_list()
     found: list[Violation] = []
@@ -208,7 +209,8 @@ def counts_add_up(values: pl.DataFrame, units: Units, undivided: frozenset[str] 
             .agg(
                 holds_undivided=pl.col("code").is_in(undivided).any(),
                 expected=pl.col("value").sum(),
-                all_usable=pl.col("usable").all(),
+                all_usable=(pl.col("usable") | pl.col("hidden")).all(),
+                hidden=pl.col("hidden").any(),
                 commune_sources=pl.col("source_ids").unique(),
             )
         )
@@ -219,9 +221,12 @@ def counts_add_up(values: pl.DataFrame, units: Units, undivided: frozenset[str] 
         same = (pl.col("commune_sources").list.len() == 1) & (
             pl.col("commune_sources").list.first() == pl.col("source_ids")
         )
-        agree = (pl.col("value") - pl.col("expected")).abs() <= _EPSILON
-        wrong = (same & pl.col("all_usable") & ~agree) | pl.col("expected").is_null()
-        found += _violations("somme partielle", joined.filter(same & ~pl.col("all_usable")))
+        gap = pl.col("value") - pl.col("expected")
+        # A secret commune counts in the total, and is never zero: a total of the others alone is a partial sum.
+        partial = ~pl.col("all_usable") | (pl.col("hidden") & (gap.abs() <= _EPSILON))
+        agree = pl.when("hidden").then(gap > 0).otherwise(gap.abs() <= _EPSILON)
+        wrong = (same & ~partial & ~agree) | pl.col("expected").is_null()
+        found += _violations("somme partielle", joined.filter(same & partial))
         found += _violations("le total n'est pas la somme des communes", joined.filter(wrong))
     return found
 
@@ -235,16 +240,3 @@ def demo_marked(values: pl.DataFrame, tables: Mapping[str, TableInput]) -> list[
     return _violations(
         "valeur de démonstration non signalée", values.filter(named & pl.col("status").is_in(["ok", "estimated"]))
     )
-
-
-def ranks_bounded(ranks: pl.DataFrame) -> list[Violation]:
-    """Check that percentiles lie in 0-100, ranks in 1-n, and a set of fewer than 20 communes has none."""
-    strict, mid = pl.col("percentile_strict"), pl.col("percentile_mid")
-    outside = ranks.filter(~strict.is_between(0, 100) | ~mid.is_between(0, 100))
-    misplaced = ranks.filter(~pl.col("rank").is_between(1, pl.col("n_set")))
-    small = ranks.filter((pl.col("n_set") < 20) & strict.is_not_null())
-    return [
-        *_violations("rang en pourcentage hors de 0-100", outside),
-        *_violations("rang impossible", misplaced),
-        *_violations("rang publié dans un ensemble trop petit", small),
-    ]

@@ -14,14 +14,16 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bourg.errors import BourgError, DeclarationError, ParameterError
+from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators.parameters import parameter
-from bourg.indicators.units import Units
+from bourg.indicators.units import FRANCE_METROPOLITAN, FRANCE_WITHOUT_MAYOTTE, Units
 
 CellKey = tuple[str, str]
 _GROUND = -1
@@ -37,6 +39,15 @@ class SecrecyError(BourgError, ValueError):
     http_status = 500
 
 
+class SecrecyTable(BaseModel):
+    """A count that a rule protects, and the indicators that would give its cells away: they are secret with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    indicator: str
+    derived: tuple[str, ...] = ()
+
+
 class SecrecyRule(BaseModel):
     """A declared rule; ``protection`` is how far above its value the range of a secret cell must go."""
 
@@ -48,6 +59,7 @@ class SecrecyRule(BaseModel):
     label: str
     dominance: float | None = Field(default=None, gt=0, le=1)
     protection: float | None = Field(default=None, gt=0)
+    tables: tuple[SecrecyTable, ...] = ()
 
 
 @cache
@@ -98,24 +110,51 @@ def primary(rule: SecrecyRule, columns: frozenset[str] = frozenset({"n", "larges
     return few.fill_null(value=False)
 
 
-def territory_links(units: Units) -> pl.DataFrame:
+def territory_links(units: Units, published: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return which totals a territory adds up to: ``level, code, parent_level, parent_code``.
 
-    Communes add up to their EPCI and to their department, departments to their region, regions to France.
+    Communes add up to their EPCI and to their department, departments to their region, regions to the smallest field
+    of France that holds them, and each field to the next one.
+
+    Parameters
+    ----------
+    published
+        ``level, code`` of the totals that a reader has or that are hidden from him; a total that nobody computes is no
+        equation, and what it holds adds up to the next one. All by default.
     """
     communes = units.communes
+    fields = units.mapping("france").join(communes.select("code", "region"), on="code").drop_nulls("region")
+    narrow = fields.with_columns(place=pl.col("unit").replace_strict(_FIELDS, return_dtype=pl.Int64))
+    regions = narrow.group_by("region").agg(parent_code=pl.col("unit").sort_by("place").first())
     pairs = [("commune", "code", "epci"), ("commune", "code", "departement"), ("departement", "departement", "region")]
-    parts = [
-        communes.select(
-            level=pl.lit(level), code=column, parent_level=pl.lit(parent), parent_code=parent
-        ).drop_nulls().unique()
+    chain = [
+        communes.select(level=pl.lit(level), code=column, parent_level=pl.lit(parent), parent_code=parent)
         for level, column, parent in pairs
-    ]  # fmt: skip
-    regions = communes.select(
-        level=pl.lit("region"), code="region", parent_level=pl.lit("france"), parent_code=pl.lit("FR")
+    ]
+    chain.append(
+        regions.select(level=pl.lit("region"), code="region", parent_level=pl.lit("france"), parent_code="parent_code")
     )
-    parts.append(regions.drop_nulls().unique())
-    return pl.concat(parts).sort("level", "code", "parent_level", "parent_code")
+    larger = [("france", small, "france", large) for small, large in pairwise(_FIELDS)]
+    chain.append(pl.DataFrame(larger, schema=chain[0].columns, orient="row"))
+    links = pl.concat([part.drop_nulls().unique() for part in chain])
+    if published is not None:
+        known = published.select(parent_level="level", parent_code="code", known=pl.lit(value=True))
+        above = links.select(
+            parent_level="level", parent_code="code", next_level="parent_level", next_code="parent_code"
+        )
+        for _ in range(links["parent_level"].n_unique() + len(_FIELDS)):
+            links = links.join(known, on=["parent_level", "parent_code"], how="left")
+            if links["known"].null_count() == 0:
+                break
+            moved = links.filter(pl.col("known").is_null()).join(above, on=["parent_level", "parent_code"])
+            moved = moved.select("level", "code", parent_level="next_level", parent_code="next_code")
+            links = pl.concat([links.filter("known").drop("known"), moved]).unique()
+        links = links.drop("known", strict=False)
+    return links.sort("level", "code", "parent_level", "parent_code")
+
+
+# Fields of France, the smallest first: each one holds the one before.
+_FIELDS = {FRANCE_METROPOLITAN: 0, FRANCE_WITHOUT_MAYOTTE: 1, FRANCE_CODE: 2}
 
 
 @dataclass
@@ -331,25 +370,29 @@ def recoverable(protected: pl.DataFrame, links: pl.DataFrame) -> list[CellKey]:
     protected
         ``level, code, status``, as :func:`protect` returns it.
     """
-    keys: list[CellKey] = list(protected.select("level", "code").iter_rows())
-    secret = [status == "secret" for status in protected["status"].to_list()]
-    missing = [status == "missing" for status in protected["status"].to_list()]
-    position = {key: index for index, key in enumerate(keys)}
-    parents: dict[int, list[int]] = defaultdict(list)
-    children: dict[int, list[int]] = defaultdict(list)
-    for level, code, parent_level, parent_code in links.iter_rows():
-        child, parent = position.get((level, code)), position.get((parent_level, parent_code))
-        if child is not None and parent is not None and not missing[parent]:
-            parents[child].append(parent)
-            children[parent].append(child)
+    cells = protected.filter(pl.col("status") == "secret").select("level", "code").unique().sort("level", "code")
+    known = protected.filter(pl.col("status") != "missing").select(parent_level="level", parent_code="code")
+    equations = links.join(known, on=["parent_level", "parent_code"], how="semi")
+    totals = equations.select(level="parent_level", code="parent_code").unique()
+    # A cell is an arc between the totals it belongs to and, when it is a total itself, its own sum.
+    nodes = pl.concat([
+        cells.join(equations, on=["level", "code"]).select("level", "code", node=_name("parent_level", "parent_code")),
+        cells.join(totals, on=["level", "code"], how="semi").select("level", "code", node=_name("level", "code")),
+    ])  # fmt: skip
+    numbers = {name: index for index, name in enumerate(nodes["node"].unique().sort())}
+    arcs = nodes.group_by("level", "code").agg("node").sort("level", "code")
     neighbours: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for cell in range(len(keys)):
-        nodes = [*parents[cell], *([cell] if cell in children else [])]
-        if secret[cell] and nodes:
-            ends = (nodes[0], nodes[1] if len(nodes) > 1 else _GROUND)
-            neighbours[ends[0]].append((ends[1], cell))
-            neighbours[ends[1]].append((ends[0], cell))
+    keys: list[CellKey] = []
+    for cell, (level, code, ends) in enumerate(arcs.iter_rows()):
+        keys.append((level, code))
+        tail, head = numbers[ends[0]], numbers[ends[1]] if len(ends) > 1 else _GROUND
+        neighbours[tail].append((head, cell))
+        neighbours[head].append((tail, cell))
     return sorted(keys[cell] for cell in _bridges(neighbours))
+
+
+def _name(level: str, code: str) -> pl.Expr:
+    return pl.concat_str(level, code, separator="|")
 
 
 def _bridges(neighbours: dict[int, list[tuple[int, int]]]) -> list[int]:

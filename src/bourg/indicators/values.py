@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from bourg.geography.levels import LEVEL_LABELS
 from bourg.indicators.engine import USABLE
-from bourg.indicators.ranks import set_label
-from bourg.indicators.registry import get_indicator
+from bourg.indicators.registry import Declaration, get_indicator
 from bourg.sources.model import Source, load_catalogue
-from bourg.text import NBSP, count_of, format_number, format_value
+from bourg.text import NBSP, format_number, format_value
 
 # Status -> label, text shown instead of a value, explanation.
 _STATUS: dict[str, tuple[str, str, str]] = {
@@ -24,7 +24,7 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     "secret": (
         "secrète",
         "secret statistique",
-        "Le producteur ne publie pas ce chiffre, pour protéger les personnes : ce n'est pas un zéro.",
+        "Ce chiffre n'est pas publié (par le producteur ou par Bourg), pour protéger les personnes : pas un zéro.",
     ),
     "not_applicable": (
         "sans objet",
@@ -51,6 +51,13 @@ def status_explanation(status: str) -> str:
     return _STATUS[status][2]
 
 
+@cache
+def declaration_of(indicator_id: str) -> Declaration:
+    """Return the declaration of an indicator; errors are those of :func:`get_indicator`."""
+    return get_indicator(indicator_id).declaration
+
+
+@lru_cache(maxsize=16_384)
 def value_text(indicator_id: str, value: float | None, status: str, *, unit: bool = True) -> str:
     """Return the French text of a value: ``12,3 %``, or the reason why there is none.
 
@@ -59,25 +66,70 @@ def value_text(indicator_id: str, value: float | None, status: str, *, unit: boo
     UnknownIndicatorError
         When the indicator is not in the registry.
     """
-    declared = get_indicator(indicator_id).declaration
+    declared = declaration_of(indicator_id)
     if status not in USABLE or value is None:
         return _STATUS[status][1]
     return format_value(value, declared.unit if unit else "", declared.decimals)
 
 
 @dataclass(frozen=True)
+class SetWords:
+    """How a set of communes is named.
+
+    Attributes
+    ----------
+    label
+        The comparator: « Département ».
+    set_label
+        The set: « Aveyron », « de 2 000 à 4 999 habitants ».
+    among
+        Its members, to follow a number: « communes du département ».
+    inside
+        Whether the commune is one of them: « les autres communes » or « les communes ».
+    """
+
+    label: str
+    set_label: str
+    among: str
+    inside: bool = True
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """The place of a value in a set of communes; ``n_set`` counts the commune itself."""
+    """The place of a value in a set of communes.
+
+    ``n_set`` counts the commune itself; ``rank`` is 1 for the highest value; the percentiles are ``None`` for the sets
+    that give ranks only (an EPCI, a hand-picked list).
+    """
 
     comparator: str
+    label: str
     set_id: str
     set_label: str
     n_set: int
-    percentile_strict: float
-    percentile_mid: float
+    percentile_strict: float | None
+    percentile_mid: float | None
     rank: int
     demo: bool
     sentence: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The values of a set of communes, for the same period and the same origin (real or generated) as the value."""
+
+    comparator: str
+    label: str
+    set_label: str
+    n: int
+    minimum: float
+    p10: float
+    q1: float
+    median: float
+    q3: float
+    p90: float
+    maximum: float
+    demo: bool
 
 
 @dataclass(frozen=True)
@@ -128,6 +180,7 @@ class ValueSheet:
     direction: str
     decimals: int
     comparisons: tuple[Comparison, ...]
+    distributions: tuple[Distribution, ...]
     elsewhere: tuple[Elsewhere, ...]
     formula: str
     sources: tuple[SourceNote, ...]
@@ -135,6 +188,10 @@ class ValueSheet:
     reference: str
     secrecy: str | None
     series_break: str | None
+
+    def compared_with(self, comparator: str) -> Comparison | None:
+        """Return the comparison with one kind of communes (``size_class``, ``similar``…), if there is one."""
+        return next((item for item in self.comparisons if item.comparator == comparator), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -163,11 +220,11 @@ class ValueSheet:
 def value_sheet(
     row: Mapping[str, Any],
     *,
-    ranks: Iterable[Mapping[str, Any]] = (),
-    elsewhere: Iterable[tuple[str, Mapping[str, Any]]] = (),
+    comparisons: Iterable[Comparison] = (),
+    distributions: Iterable[Distribution] = (),
+    elsewhere: Iterable[tuple[str, Mapping[str, Any]] | Elsewhere] = (),
     territory: str = "",
-    vintages: Mapping[str, str] | None = None,
-    catalogue: Mapping[str, Source] | None = None,
+    sources: tuple[SourceNote, ...] | None = None,
 ) -> ValueSheet:
     """Make the sheet of one row of the values table.
 
@@ -175,23 +232,22 @@ def value_sheet(
     ----------
     row
         ``indicator, level, code, period, value, status, n, source_ids``.
-    ranks
-        Rows of :func:`bourg.indicators.ranks.percentiles`; those of other indicators, codes or periods are ignored.
+    comparisons, distributions
+        Of this very value (:func:`comparison`).
     elsewhere
-        ``(name, row)`` of larger territories; rows of other indicators are ignored.
+        ``(name, row)`` of larger territories, or what :func:`elsewhere_of` made of them; rows of other indicators are
+        ignored.
     territory
         Name of the territory.
-    vintages
-        Source id -> vintage read for this snapshot; the period of the value by default.
-    catalogue
-        Sources by id; the shipped catalogue by default.
+    sources
+        What was read, of :func:`source_notes`; without their vintages by default.
 
     Raises
     ------
     UnknownIndicatorError
         When the indicator is not in the registry.
     """
-    declared = get_indicator(row["indicator"]).declaration
+    declared = declaration_of(row["indicator"])
     status = row["status"]
     return ValueSheet(
         indicator=declared.id,
@@ -211,10 +267,15 @@ def value_sheet(
         n=row["n"],
         direction=declared.direction,
         decimals=declared.decimals,
-        comparisons=tuple(comparison(rank) for rank in ranks if _about(rank, row)),
-        elsewhere=tuple(_elsewhere(name, other) for name, other in elsewhere if other["indicator"] == declared.id),
+        comparisons=tuple(comparisons),
+        distributions=tuple(distributions),
+        elsewhere=tuple(
+            item if isinstance(item, Elsewhere) else elsewhere_of(*item)
+            for item in elsewhere
+            if isinstance(item, Elsewhere) or item[1]["indicator"] == declared.id
+        ),
         formula=declared.formula,
-        sources=_sources(row["source_ids"].split(","), vintages or {}, catalogue or load_catalogue()),
+        sources=source_notes(row["source_ids"]) if sources is None else sources,
         limits=declared.limits,
         reference=declared.reference,
         secrecy=declared.secrecy,
@@ -222,12 +283,8 @@ def value_sheet(
     )
 
 
-def _about(rank: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    same = all(rank[key] == row[key] for key in ("indicator", "code", "period"))
-    return same and rank["percentile_strict"] is not None
-
-
-def _elsewhere(name: str, row: Mapping[str, Any]) -> Elsewhere:
+def elsewhere_of(name: str, row: Mapping[str, Any]) -> Elsewhere:
+    """Return the value of a larger territory, from its name and its row of the table of values."""
     return Elsewhere(
         level=row["level"],
         level_label=LEVEL_LABELS[row["level"]],
@@ -240,28 +297,52 @@ def _elsewhere(name: str, row: Mapping[str, Any]) -> Elsewhere:
     )
 
 
-def _sources(
-    ids: Sequence[str], vintages: Mapping[str, str], catalogue: Mapping[str, Source]
+def source_notes(
+    source_ids: str, vintages: Mapping[str, str] | None = None, catalogue: Mapping[str, Source] | None = None
 ) -> tuple[SourceNote, ...]:
-    known = [catalogue[name] for name in ids if name in catalogue]
+    """Return what a reader needs to find sources again.
+
+    Parameters
+    ----------
+    source_ids
+        Ids joined by commas, as in the table of values.
+    vintages
+        Source id -> vintage read for this snapshot.
+    catalogue
+        Sources by id; the shipped catalogue by default.
+    """
+    read, shipped = vintages or {}, catalogue or load_catalogue()
+    known = [shipped[name] for name in source_ids.split(",") if name in shipped]
     return tuple(
         SourceNote(
-            source.id, source.title, source.producer, vintages.get(source.id, ""), source.licence, source.landing_page
+            source.id, source.title, source.producer, read.get(source.id, ""), source.licence, source.landing_page
         )
         for source in known
     )
 
 
-def comparison(rank: Mapping[str, Any]) -> Comparison:
-    """Return the comparison told by one row of ranks, with its French sentence."""
-    label = set_label(rank["comparator"], rank["set_id"])
-    sentence = rank_sentence(rank["n_set"], rank["n_below"], rank["n_equal"], label)
+def comparison(rank: Mapping[str, Any], words: SetWords) -> Comparison | None:
+    """Return the comparison told by one row of ranks, with its French sentence.
+
+    Parameters
+    ----------
+    rank
+        ``comparator, set_id, n_set, n_below, n_equal, percentile_strict, percentile_mid, rank, demo``, as
+        :func:`bourg.compare.comparators.town_ranks` gives them; ``None`` is returned where no rank may be published.
+    """
+    if rank["rank"] is None:
+        return None
+    sentence = rank_sentence(
+        rank["n_set"], rank["n_below"], rank["n_equal"], words.among,
+        inside=words.inside, percent=rank["percentile_strict"] is not None,
+    )  # fmt: skip
     if rank["demo"]:
         sentence += " (rang calculé sur des valeurs de démonstration)"
     return Comparison(
         comparator=rank["comparator"],
+        label=words.label,
         set_id=rank["set_id"],
-        set_label=label,
+        set_label=words.set_label,
         n_set=rank["n_set"],
         percentile_strict=rank["percentile_strict"],
         percentile_mid=rank["percentile_mid"],
@@ -271,25 +352,51 @@ def comparison(rank: Mapping[str, Any]) -> Comparison:
     )
 
 
-def rank_sentence(n_set: int, n_below: int, n_equal: int, label: str) -> str:
+_whole = lru_cache(maxsize=4096)(format_number)
+_ONE = {"communes choisies": "commune choisie", "villes semblables": "ville semblable"}
+
+
+def rank_sentence(
+    n_set: int, n_below: int, n_equal: int, among: str, *, inside: bool = True, percent: bool = True
+) -> str:
     """Return « plus élevé que dans 72 % des 1 234 autres communes de 2 000 à 4 999 habitants », or what is truer.
 
     Extremes and ties are said as such; a share that rounds to 0 or 100 % without being so is told with its bound.
+
+    Parameters
+    ----------
+    n_set, n_below, n_equal
+        Communes with a value (this one included), those below it, the others equal to it.
+    among
+        Words for the members of the set, in the plural.
+    inside
+        Whether the commune belongs to the set.
+    percent
+        Whether a share may be told; otherwise the two numbers are.
     """
     others = n_set - 1
-    everyone = f"{count_of(n_set, 'commune')} {label}"
-    rest = f"{format_number(others)}{NBSP}autres communes {label}"
+    if others == 1:
+        one = _ONE.get(among, among.replace("communes", "commune", 1))
+        place = f"l'autre {one}" if inside else f"la {one}"
+        words = "même valeur que dans" if n_equal else f"plus {'élevé' if n_below else 'bas'} que dans"
+        return f"{words} {place}"
+    rest = f"{_whole(others)}{NBSP}autres {among}" if inside else f"{_whole(others)}{NBSP}{among}"
+    part = _percent if percent else _number_of
     if n_equal == others:
         return f"même valeur que dans les {rest}"
-    if n_below == others:
-        return f"valeur la plus élevée des {everyone}"
-    if n_below == 0 and n_equal == 0:
-        return f"valeur la plus basse des {everyone}"
-    if n_below == 0:
-        return f"valeur la plus basse, comme dans {_percent(n_equal, others)} des {rest}"
-    if n_below + n_equal == others and n_equal > 0:
-        return f"valeur la plus élevée, comme dans {_percent(n_equal, others)} des {rest}"
-    return f"plus élevé que dans {_percent(n_below, others)} des {rest}"
+    if n_equal == 0 and n_below in (0, others):
+        side = ("la plus élevée", "plus élevé") if n_below else ("la plus basse", "plus bas")
+        every = f"valeur {side[0]} des {_whole(n_set)}{NBSP}{among}"
+        return every if inside else f"{side[1]} que dans chacune des {rest}"
+    if n_below == 0 or n_below + n_equal == others:
+        side = ("la plus élevée", "plus élevé") if n_below else ("la plus basse", "plus bas")
+        return f"valeur {side[0]}, comme dans {part(n_equal, others)} des {rest}"
+    return f"plus élevé que dans {part(n_below, others)} des {rest}"
+
+
+def _number_of(part: int, whole: int) -> str:
+    del whole
+    return _whole(part)
 
 
 def _percent(part: int, whole: int) -> str:
@@ -299,4 +406,4 @@ def _percent(part: int, whole: int) -> str:
         return f"moins de 1{NBSP}%"
     if rounded == 100 and part < whole:
         return f"plus de 99{NBSP}%"
-    return f"{format_number(rounded)}{NBSP}%"
+    return f"{_whole(rounded)}{NBSP}%"

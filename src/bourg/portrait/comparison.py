@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from bourg.compare.comparators import LISTED, ComparisonSet
 from bourg.compare.similar import SimilarTowns, similar_towns
 from bourg.compare.specificities import Specificities, specificities
 from bourg.errors import ParameterError, SnapshotError
@@ -67,23 +68,55 @@ def similar_to(observatory: Observatory, code: str, *, k: int | None = None) -> 
             "Les villes semblables ne se calculent pas : aucune caractéristique de structure n'a de valeur.",
             next_step="construisez un instantané avec les populations et les logements : bourg build.",
         )
-    names = dict(observatory.communes.select("code", "name").iter_rows())
-    return similar_towns(structure, observatory.index.get(code).code, names=names, k=k)
+    return similar_towns(structure, observatory.index.get(code).code, names=observatory.names, k=k)
 
 
-def sets_apart(observatory: Observatory, code: str, comparator: str, *, limit: int | None = None) -> Specificities:
-    """Return what makes a town unlike the communes of one comparator (``similar``, ``departement``, ``pvd``…).
+def comparison_set(
+    observatory: Observatory, code: str, comparator: str, *, codes: Sequence[str] | None = None
+) -> ComparisonSet:
+    """Return the communes a town is compared with; for the comparator ``list``, those of ``codes``.
 
     Raises
     ------
     UnknownTerritoryError
-        When the code is unknown.
+        When the code is unknown, or codes of the list: the message names them.
     ParameterError
-        When the comparator is unknown.
+        When the comparator is unknown, or a list given without ``list``, or the other way round.
     """
     found = observatory.index.get(code).code
+    if (comparator == LISTED) != (codes is not None):
+        raise ParameterError(
+            "Une liste de communes va avec le comparateur « list », et lui seul.",
+            next_step="donnez la liste des codes, ou choisissez un autre comparateur.",
+        )
+    if codes is not None:
+        return observatory.comparators.listed(found, codes, resolve=lambda item: observatory.index.get(item).code)
     (chosen,) = observatory.comparators.of(found, [comparator])
-    return specificities(observatory.matrix, found, chosen, limit=limit)
+    return chosen
+
+
+def sets_apart(
+    observatory: Observatory,
+    code: str,
+    comparator: str,
+    *,
+    limit: int | None = None,
+    codes: Sequence[str] | None = None,
+) -> Specificities:
+    """Return what makes a town unlike the communes of one comparator (``similar``, ``departement``, ``pvd``…).
+
+    Parameters
+    ----------
+    codes
+        The hand-picked communes of the comparator ``list``.
+
+    Raises
+    ------
+    UnknownTerritoryError, ParameterError
+        As :func:`comparison_set`.
+    """
+    chosen = comparison_set(observatory, code, comparator, codes=codes)
+    return specificities(observatory.matrix, observatory.index.get(code).code, chosen, limit=limit)
 
 
 def compare_towns(observatory: Observatory, names: Sequence[str]) -> TownTable:

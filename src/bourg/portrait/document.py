@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
+from bourg.compare.comparators import SIMILAR, SIZE, ComparisonSet
+from bourg.compare.profiles import Profile
+from bourg.compare.ranking import summary_among
+from bourg.compare.similar import SimilarTowns, similar_towns
+from bourg.compare.specificities import Specificities, specificities
 from bourg.geography.levels import FRANCE_CODE
 from bourg.geography.names import departement_with_article
 from bourg.indicators.parameters import size_classes
+from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.units import FRANCE_LABELS
-from bourg.indicators.values import ValueSheet, value_sheet
+from bourg.indicators.values import (
+    Comparison,
+    Distribution,
+    Elsewhere,
+    SetWords,
+    ValueSheet,
+    comparison,
+    elsewhere_of,
+    value_sheet,
+)
 from bourg.portrait.hours import describe_hours
 from bourg.portrait.observatory import Observatory
 from bourg.text import format_date, format_number
 
-THEMES = {
-    "population": "Population",
-    "housing": "Logement",
-    "income": "Revenus",
-    "economy": "Économie et emploi",
-    "culture": "Culture",
-    "equipment": "Équipements et services",
-    "health": "Santé",
-    "mobility": "Mobilités",
-    "environment": "Environnement et énergie",
-    "safety": "Sécurité",
-    "finance": "Finances locales",
-    "programmes": "Programmes publics",
-}
 # Shown first, on the town page and in text: what a mayor asks before anything else.
 KEY_FIGURES = (
     "population.total", "population.change_annual", "population.share_65_plus", "housing.vacancy_rate", "income.median",
     "culture.places_count", "culture.places_per_1000", "equipment.total_per_1000",
 )  # fmt: skip
+# The comparator of texts, where there is room for one.
+DEFAULT_COMPARATOR = SIZE
 _COUNCIL = {"sieges": "seats", "femmes": "women", "adjoints": "deputies"}
 
 
@@ -70,6 +74,30 @@ class Identity:
     size_class: str | None = None
 
 
+class SpecificitiesBySet(Mapping[str, Specificities]):
+    """What makes the town unlike the communes of each comparator, worked out when it is asked for."""
+
+    def __init__(self, observatory: Observatory, code: str, sets: tuple[ComparisonSet, ...]) -> None:
+        self._observatory, self._code = observatory, code
+        self._sets = {item.comparator.id: item for item in sets}
+        self._made: dict[str, Specificities] = {}
+
+    def __getitem__(self, comparator: str) -> Specificities:
+        """Return those of one comparator; ``KeyError`` when it is not declared."""
+        if comparator not in self._made:
+            chosen = self._sets[comparator]
+            self._made[comparator] = specificities(self._observatory.matrix, self._code, chosen)
+        return self._made[comparator]
+
+    def __iter__(self) -> Iterator[str]:
+        """Run over the comparators."""
+        return iter(self._sets)
+
+    def __len__(self) -> int:
+        """Return the number of comparators."""
+        return len(self._sets)
+
+
 @dataclass(frozen=True)
 class Portrait:
     """The portrait document.
@@ -86,6 +114,14 @@ class Portrait:
         Whether these places are generated.
     snapshot
         Id, date, geography and whether the snapshot holds generated values.
+    similar
+        The towns most similar by structure, with the reasons; ``None`` when the snapshot has no feature of structure.
+    profile
+        The type of small towns it belongs to; ``None`` outside the field.
+    sets
+        The communes it is compared with, one per comparator, those that say why they are empty included.
+    specificities
+        Comparator -> what makes the town unlike these communes.
     """
 
     identity: Identity
@@ -93,6 +129,10 @@ class Portrait:
     places_by_type: dict[str, int] | None
     snapshot: dict[str, Any] = field(default_factory=dict)
     places_demo: bool = False
+    similar: SimilarTowns | None = None
+    profile: Profile | None = None
+    sets: tuple[ComparisonSet, ...] = ()
+    specificities: Mapping[str, Specificities] = field(default_factory=dict)
 
     @property
     def key_figures(self) -> list[ValueSheet]:
@@ -146,6 +186,17 @@ class Portrait:
             },
             "phrase": self.headline(),
             "indicateurs": [sheet.to_dict() for sheet in self.sheets.values()],
+            "comparateurs": [
+                {"id": item.comparator.id, "nom": item.comparator.label, "ensemble": item.set_id, "statut": item.status,
+                 "communes": int(item.members.size), "message": item.message}
+                for item in self.sets
+            ],
+            "villes_semblables": self.similar.to_dict() if self.similar else None,
+            "type": self.profile.to_dict() if self.profile else None,
+            "particularites": {
+                name: self.specificities[name].to_dict()
+                for name in (DEFAULT_COMPARATOR, SIMILAR) if name in self.specificities
+            },
             "lieux_culturels_par_type": self.places_by_type,
             "lieux_culturels_demonstration": self.places_demo,
             "instantane": self.snapshot,
@@ -171,7 +222,8 @@ class Portrait:
 
 def _line(sheet: ValueSheet) -> str:
     mark = " ◆" if sheet.demo else ""
-    compared = f" — {sheet.comparisons[0].sentence}" if sheet.comparisons else ""
+    told = sheet.compared_with(DEFAULT_COMPARATOR)
+    compared = f" — {told.sentence}" if told else ""
     period = f" ({sheet.period})" if sheet.period else ""
     return f"  {sheet.label} : {sheet.text}{mark}{period}{compared}"
 
@@ -190,68 +242,179 @@ def make_portrait(observatory: Observatory, code: str) -> Portrait:
     ------
     MalformedCodeError, UnknownTerritoryError
         When the code is not one of a commune.
+    SnapshotError
+        When the snapshot was built before comparisons were kept in it.
     """
-    row = observatory.commune(code)
+    (made,) = make_portraits(observatory, [code])
+    return made
+
+
+def make_portraits(observatory: Observatory, codes: Iterable[str]) -> Iterator[Portrait]:
+    """Assemble the portraits of several communes, one after the other, in the order given.
+
+    What they share is read once: the table of values, the larger territories, the sets they are compared with.
+
+    Raises
+    ------
+    MalformedCodeError, UnknownTerritoryError, SnapshotError
+        As :func:`make_portrait`, before the first portrait.
+    """
+    rows = [observatory.commune(code) for code in codes]
+    shared = _Shared(observatory, rows)
+    for row in rows:
+        yield _portrait(shared, row)
+
+
+def _portrait(shared: _Shared, row: dict[str, Any]) -> Portrait:
+    observatory = shared.observatory
     manifest = observatory.snapshot.manifest
-    sheets = _sheets(observatory, row)
+    sets = observatory.comparators.of(row["code"])
+    structure = observatory.comparators.structure
+    sheets = _sheets(shared, row, sets)
     return Portrait(
         identity=_identity(observatory, row),
         sheets=sheets,
-        places_by_type=_places_by_type(observatory, row["code"]),
+        places_by_type=shared.places_by_type(row["code"]),
         snapshot={
             "id": observatory.snapshot.id, "date": manifest["created"], "cog": manifest["cog"],
             "demonstration": observatory.snapshot.demo,
         },
         places_demo=bool(manifest["tables"].get("culture_places", {}).get("demo")),
+        similar=similar_towns(structure, row["code"], names=observatory.names) if structure else None,
+        profile=observatory.profiles.of(row["code"]),
+        sets=sets,
+        specificities=SpecificitiesBySet(observatory, row["code"], sets),
     )  # fmt: skip
 
 
-def _sheets(observatory: Observatory, row: dict[str, Any]) -> dict[str, ValueSheet]:
-    """Return the value sheets of a commune by indicator id, in the order of the themes."""
-    larger = {
+def _words(row: dict[str, Any], chosen: ComparisonSet) -> SetWords:
+    """Return how a set is named: by its territory, its size, or its comparator."""
+    name = chosen.comparator.id
+    sizes = {item.id: item.label for item in size_classes()}
+    named = {"departement": row["departement_name"], "region": row["region_name"], "epci": row["epci_name"]}
+    label = sizes.get(chosen.set_id, chosen.set_id) if name == SIZE else named.get(name) or chosen.comparator.label
+    return SetWords(chosen.comparator.label, label, chosen.among, chosen.inside)
+
+
+_Shape = dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]
+
+
+def _larger(row: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
+    """Return level -> code and name of the territories that hold a commune, from the nearest to the largest."""
+    return {
         "epci": (row["epci"], row["epci_name"]), "departement": (row["departement"], row["departement_name"]),
         "region": (row["region"], row["region_name"]), "france": (FRANCE_CODE, "France"),
     }  # fmt: skip
-    territories = [("commune", row["code"]), *((level, code) for level, (code, _) in larger.items() if code)]
-    territories += [("france", code) for code in FRANCE_LABELS if code != FRANCE_CODE]
-    values = observatory.values(territories).to_dicts()
-    ranks = observatory.ranks(row["code"]).to_dicts()
-    vintages: dict[str, str] = {}
-    for item in observatory.sources():
-        vintages.setdefault(item["id"], item["vintage"])
-    order = list(THEMES)
-    elsewhere = _elsewhere(values, {level: name for level, (_, name) in larger.items()})
-    sheets = {
-        value["indicator"]: value_sheet(
-            value,
-            ranks=[rank for rank in ranks if rank["indicator"] == value["indicator"]],
-            elsewhere=elsewhere.get(value["indicator"], []),
-            territory=row["name"],
-            vintages=vintages,
-        )
-        for value in values
-        if value["level"] == "commune"
-    }
-    return dict(sorted(sheets.items(), key=lambda pair: (order.index(pair[1].theme), pair[0])))
 
 
-def _elsewhere(values: list[dict[str, Any]], names: dict[str, str]) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    """Return, by indicator, the values of the larger territories, from the nearest to the largest.
+class _Shared:
+    """What the portraits of some communes have in common.
 
-    Many tables leave Mayotte or the overseas departments out: the widest field of France that has a value is given,
-    under its own name.
+    Parameters
+    ----------
+    observatory
+        The opened snapshot.
+    rows
+        Rows of the communes (:meth:`Observatory.commune`).
     """
-    fields = list(FRANCE_LABELS)
-    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for level, unit in names.items():
-        rows = [value for value in values if value["level"] == level]
-        if level == "france":
-            rows.sort(key=lambda value: (value["status"] == "missing", fields.index(value["code"])))
-            rows = list({value["indicator"]: value for value in reversed(rows)}.values())
-        for value in rows:
-            name = FRANCE_LABELS[value["code"]] if level == "france" else unit
-            found.setdefault(value["indicator"], []).append((name, value))
-    return found
+
+    def __init__(self, observatory: Observatory, rows: list[dict[str, Any]]) -> None:
+        self.observatory = observatory
+        territories = {("commune", row["code"]) for row in rows}
+        for row in rows:
+            territories |= {(level, code) for level, (code, _) in _larger(row).items() if code}
+        territories |= {("france", code) for code in FRANCE_LABELS}
+        self.values: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for value in observatory.values(sorted(territories)).iter_rows(named=True):
+            self.values.setdefault((value["level"], value["code"]), []).append(value)
+        self._places: dict[str, dict[str, int]] = {}
+        codes = [row["code"] for row in rows if observatory.covers("culture_places", row["code"])]
+        if codes:
+            here = observatory.places.filter(pl.col("code").is_in(codes))
+            counts = here.group_by("code", "type").len().sort(["code", "len", "type"], descending=[False, True, False])
+            for code, kind, count in counts.iter_rows():
+                self._places.setdefault(code, {})[kind] = count
+        self._shapes: dict[tuple[str, str], _Shape] = {}
+        self._elsewhere: dict[tuple[str, str], dict[str, Elsewhere]] = {}
+
+    def places_by_type(self, code: str) -> dict[str, int] | None:
+        """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
+        return self._places.get(code, {}) if self.observatory.covers("culture_places", code) else None
+
+    def shape(self, comparator: str, set_id: str) -> _Shape:
+        """Return what one set looks like (:meth:`Observatory.summary`)."""
+        key = (comparator, set_id)
+        if key not in self._shapes:
+            self._shapes[key] = self.observatory.summary(comparator, set_id)
+        return self._shapes[key]
+
+    def elsewhere(self, level: str, code: str, name: str) -> dict[str, Elsewhere]:
+        """Return the values of a larger territory, by indicator.
+
+        Many tables leave Mayotte or the overseas departments out: the widest field of France that has a value is
+        given, under its own name.
+        """
+        key = (level, code)
+        if key not in self._elsewhere:
+            rows = self.values.get(key, [])
+            if level == "france":
+                fields = list(FRANCE_LABELS)
+                rows = [value for field in fields for value in self.values.get(("france", field), [])]
+                rows.sort(key=lambda value: (value["status"] == "missing", fields.index(value["code"])))
+                rows = list({value["indicator"]: value for value in reversed(rows)}.values())
+            self._elsewhere[key] = {
+                value["indicator"]: elsewhere_of(FRANCE_LABELS[value["code"]] if level == "france" else name, value)
+                for value in rows
+            }
+        return self._elsewhere[key]
+
+
+def _comparisons(
+    shared: _Shared, row: dict[str, Any], sets: tuple[ComparisonSet, ...]
+) -> tuple[dict[str, list[Comparison]], dict[str, list[Distribution]]]:
+    """Return, by indicator, the place of the town in each of its sets, and what these sets look like."""
+    observatory, matrix = shared.observatory, shared.observatory.matrix
+    words = {item.comparator.id: _words(row, item) for item in sets}
+    compared: dict[str, list[Comparison]] = {}
+    spread: dict[str, list[Distribution]] = {}
+    ranks = observatory.comparators.ranks(row["code"], sets)
+    shapes = {
+        item.comparator.id: summary_among(matrix, matrix.position(row["code"]), item)
+        if item.comparator.id == SIMILAR
+        else shared.shape(item.comparator.id, item.set_id)
+        for item in sets
+        if item.status not in ("empty", "absent")
+    }
+    for rank in ranks.iter_rows(named=True):
+        name, comparator = rank["indicator"], rank["comparator"]
+        if (told := comparison(rank, words[comparator])) is not None:
+            compared.setdefault(name, []).append(told)
+        if found := shapes[comparator].get((name, rank["period"], rank["demo"])):
+            named = words[comparator]
+            count, quantiles = found
+            made = Distribution(comparator, named.label, named.set_label, count, *quantiles, rank["demo"])
+            spread.setdefault(name, []).append(made)
+    return compared, spread
+
+
+def _sheets(shared: _Shared, row: dict[str, Any], sets: tuple[ComparisonSet, ...]) -> dict[str, ValueSheet]:
+    """Return the value sheets of a commune by indicator id, in the order of the themes."""
+    observatory = shared.observatory
+    larger = [shared.elsewhere(level, code, name) for level, (code, name) in _larger(row).items() if code]
+    compared, spread = _comparisons(shared, row, sets)
+    order = {theme: rank for rank, theme in enumerate(THEMES)}
+    sheets = {}
+    for value in shared.values.get(("commune", row["code"]), []):
+        name = value["indicator"]
+        sheets[name] = value_sheet(
+            value,
+            comparisons=compared.get(name, ()),
+            distributions=spread.get(name, ()),
+            elsewhere=[found[name] for found in larger if name in found],
+            territory=row["name"],
+            sources=observatory.source_notes(value["source_ids"]),
+        )
+    return dict(sorted(sheets.items(), key=lambda pair: (order[pair[1].theme], pair[0])))
 
 
 def _identity(observatory: Observatory, row: dict[str, Any]) -> Identity:
@@ -299,12 +462,3 @@ def _pvd(observatory: Observatory, code: str) -> dict[str, Any]:
         "id": town["pvd_id"] if town else None,
         "demo": bool(observatory.table_info("pvd")["demo"]),
     }
-
-
-def _places_by_type(observatory: Observatory, code: str) -> dict[str, int] | None:
-    """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
-    if not observatory.covers("culture_places", code):
-        return None
-    here = observatory.places.filter(pl.col("code") == code)
-    counts = here.group_by("type").len().sort(["len", "type"], descending=[True, False])
-    return dict(counts.iter_rows())

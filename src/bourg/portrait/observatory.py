@@ -8,11 +8,14 @@ from typing import Any
 
 import polars as pl
 
+from bourg.compare import stored
 from bourg.compare.comparators import Comparators
-from bourg.compare.matrix import CommuneMatrix, commune_matrix
-from bourg.compare.structure import structure_of
+from bourg.compare.matrix import CommuneMatrix
+from bourg.compare.profiles import Profiles
+from bourg.compare.ranking import QUANTILES
 from bourg.errors import SnapshotError
 from bourg.geography.search import CommuneIndex, Match
+from bourg.indicators.values import SourceNote, source_notes
 from bourg.settings import Settings
 from bourg.store.snapshot import Snapshot, SnapshotStore
 
@@ -81,19 +84,49 @@ class Observatory:
 
     @cached_property
     def matrix(self) -> CommuneMatrix:
-        """Every value of every commune, in memory: what comparisons are made on (a second or two to load)."""
-        return commune_matrix(pl.scan_parquet(self.snapshot.path("values.parquet")), self.communes["code"].to_list())
+        """Every value of every commune, what comparisons are made on: read from memory-mapped files of the snapshot."""
+        return stored.open_matrix(self.snapshot)
 
     @cached_property
     def comparators(self) -> Comparators:
         """Sets of communes a town is compared with."""
-        try:
-            structure = structure_of(self.matrix)
-        except SnapshotError:
-            # Comparisons by territory and size stay possible; similar towns say that they are not.
-            structure = None
+        structure = stored.open_structure(self.snapshot, self.matrix.codes)
         pvd = set(self.pvd) if self.snapshot.has_table("pvd") else None
-        return Comparators(self.matrix, self.communes, pvd=pvd, structure=structure)
+        levels = self.snapshot.table("centrality").collect() if self.snapshot.has_table("centrality") else None
+        return Comparators(self.matrix, self.communes, pvd=pvd, centrality=levels, structure=structure)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """Types of small towns, and the type of every commune."""
+        return stored.open_profiles(self.snapshot)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name of every commune, by code."""
+        return dict(self.communes.select("code", "name").iter_rows())
+
+    def neighbours(self, code: str) -> pl.DataFrame:
+        """Return the similar towns of a commune as the build kept them: ``code, rank, neighbour, distance``."""
+        table = pl.scan_parquet(self.snapshot.path(stored.NEIGHBOURS))
+        return table.filter(pl.col("code") == code).sort("rank").collect()
+
+    @cached_property
+    def _summaries(self) -> tuple[pl.DataFrame, dict[tuple[str, str], tuple[int, int]]]:
+        table = pl.read_parquet(self.snapshot.path(stored.SUMMARIES))
+        runs = table.select(pl.struct("comparator", "set_id").rle()).unnest("comparator").unnest("value")
+        ends = runs["len"].cum_sum().to_list()
+        places = zip(runs["comparator"], runs["set_id"], ends, runs["len"], strict=True)
+        columns = ("indicator", "period", "demo", "n", *QUANTILES)
+        return table.select(columns), {(name, set_id): (end - size, size) for name, set_id, end, size in places}
+
+    def summary(self, comparator: str, set_id: str) -> dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]:
+        """Return what one set looks like: ``(indicator, period, demo) -> (n, quantiles)``.
+
+        Quantiles are those of :data:`bourg.compare.ranking.QUANTILES`. Empty for a set with too few values.
+        """
+        table, places = self._summaries
+        start, size = places.get((comparator, set_id), (0, 0))
+        return {row[:3]: (row[3], row[4:]) for row in table.slice(start, size).rows()}
 
     def table_info(self, name: str) -> dict[str, Any]:
         """Return what the manifest says of a table: sources, origin, number of rows and of communes covered.
@@ -126,6 +159,23 @@ class Observatory:
         read: list[dict[str, Any]] = self.snapshot.manifest["sources"]
         return [item for item in read if ids is None or item["id"] in ids]
 
+    @cached_property
+    def _vintages(self) -> dict[str, str]:
+        vintages: dict[str, str] = {}
+        for item in self.sources():
+            vintages.setdefault(item["id"], item["vintage"])
+        return vintages
+
+    @cached_property
+    def _notes(self) -> dict[str, tuple[SourceNote, ...]]:
+        return {}
+
+    def source_notes(self, source_ids: str) -> tuple[SourceNote, ...]:
+        """Return what a reader needs to find again the sources of a value, with the vintages read."""
+        if source_ids not in self._notes:
+            self._notes[source_ids] = source_notes(source_ids, self._vintages)
+        return self._notes[source_ids]
+
     def commune(self, code: str) -> dict[str, Any]:
         """Return the row of :attr:`communes` of a resolved code.
 
@@ -135,27 +185,45 @@ class Observatory:
             When the code is not in the reference geography.
         """
         match: Match = self.index.get(code)
-        return self.communes.row(by_predicate=pl.col("code") == match.code, named=True)
+        return self.communes.row(self._rows["communes"][match.code], named=True)
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, int]]:
+        """Row of each code in the tables of one row per commune."""
+        tables = {"communes": self.communes, "town_halls": self._town_halls, "councils": self._councils}
+        found: dict[str, dict[str, int]] = {}
+        for name, table in tables.items():
+            rows = enumerate(table["code"].to_list())
+            # Where a code has two rows the first one speaks.
+            found[name] = {code: index for index, code in reversed(list(rows))}
+        return found
 
     def values(self, territories: Sequence[tuple[str, str]]) -> pl.DataFrame:
         """Return the values (:data:`VALUE_COLUMNS`) of some territories, given as ``(level, code)``."""
-        wanted = [(pl.col("code") == code) & (pl.col("level") == level) for level, code in territories]
+        by_level: dict[str, list[str]] = {}
+        for level, code in territories:
+            by_level.setdefault(level, []).append(code)
+        wanted = [(pl.col("level") == level) & pl.col("code").is_in(codes) for level, codes in by_level.items()]
         table = pl.scan_parquet(self.snapshot.path("values.parquet"))
         return table.filter(pl.any_horizontal(wanted)).collect()
 
-    def ranks(self, code: str) -> pl.DataFrame:
-        """Return the ranks of one commune, all comparators."""
-        return pl.scan_parquet(self.snapshot.path("ranks.parquet")).filter(pl.col("code") == code).collect()
+    @cached_property
+    def _town_halls(self) -> pl.DataFrame:
+        return self.snapshot.table("town_halls").collect()
+
+    @cached_property
+    def _councils(self) -> pl.DataFrame:
+        return self.snapshot.table("councils").collect()
 
     def town_hall(self, code: str) -> dict[str, Any]:
         """Return address, phone, website, hours and position of the town hall; empty when unknown."""
-        rows = self.snapshot.table("town_halls").filter(pl.col("code") == code).collect().to_dicts()
-        return rows[0] if rows else {}
+        row = self._rows["town_halls"].get(code)
+        return {} if row is None else self._town_halls.row(row, named=True)
 
     def council(self, code: str) -> dict[str, Any]:
         """Return seats, women and deputies of the municipal council; empty when unknown."""
-        rows = self.snapshot.table("councils").filter(pl.col("code") == code).collect().to_dicts()
-        return rows[0] if rows else {}
+        row = self._rows["councils"].get(code)
+        return {} if row is None else self._councils.row(row, named=True)
 
 
 _PLACES_SCHEMA = {
