@@ -67,7 +67,7 @@ def sound(app: AppTest) -> AppTest:
 
 
 def number(text: str) -> float:
-    return float(re.sub(r"[\u202f\u00a0]", "", text).replace(",", "."))
+    return float(re.sub(r"[\u202f\u00a0]", "", text).replace(",", ".").replace("−", "-"))
 
 
 def metrics(app: AppTest) -> dict[str, str]:

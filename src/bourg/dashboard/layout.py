@@ -40,7 +40,7 @@ def remember(pages: dict[str, st.Page]) -> None:
 
 
 def page(name: str) -> st.Page:
-    """Return a page of the navigation: ``carte``, ``ville`` or ``sources``."""
+    """Return a page of the navigation: ``carte``, ``ville``, ``comparer`` or ``sources``."""
     return _PAGES[name]
 
 

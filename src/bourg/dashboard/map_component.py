@@ -112,6 +112,7 @@ def culture_map(
     deep_link: bool = True,
     demo_banner: bool = True,
     panels: bool = True,
+    controls: bool = True,
     on_chosen: Callable[[], None] | None = None,
     on_reset: Callable[[], None] | None = None,
 ) -> Any:  # noqa: ANN401 - Streamlit gives its result no public type
@@ -141,6 +142,8 @@ def culture_map(
         Say above the map that places are generated, when some are. Each of them is marked anyway.
     panels
         Show the bars, the downloads and the list below the map; without them only its figures remain.
+    controls
+        The page has filters, and the map its list of places to go to; ``False`` for the map of one town, without both.
     on_chosen, on_reset
         Called before the run that a click caused.
 
@@ -164,6 +167,7 @@ def culture_map(
         "deep_link": deep_link,
         "demo_banner": demo_banner,
         "panels": panels,
+        "controls": controls,
     }
     return _component(assets)(
         key=key, data=data, on_chosen_change=on_chosen or _ignore, on_reset_change=on_reset or _ignore

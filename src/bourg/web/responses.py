@@ -104,3 +104,14 @@ def file_response(request: Request, path: Path, media: str, *, cache: str) -> Re
     return _respond(
         request, plain=lambda: content, packed=lambda: _compressed(path, modified), tag=tag, media=media, cache=cache
     )
+
+
+@lru_cache(maxsize=32)
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=6, mtime=0)
+
+
+def content_response(request: Request, content: bytes, media: str, *, cache: str) -> Response:
+    """Answer with bytes made by the application, compressed once and kept."""
+    tag = hashlib.sha256(content).hexdigest()[:32]
+    return _respond(request, plain=lambda: content, packed=lambda: _packed(content), tag=tag, media=media, cache=cache)

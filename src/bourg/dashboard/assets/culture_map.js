@@ -45,6 +45,7 @@ class CultureMap {
     const { theme, height } = this.args;
     this.root.dataset.theme = theme;
     this.root.dataset.panels = this.args.panels === false ? 'none' : 'all';
+    this.part('views').hidden = this.args.controls === false;
     this.part('map').style.height = `${height}px`;
     if (!this.started || (before && before.snapshot !== this.args.snapshot)) this.start();
     else if (this.map) this.apply(before);
@@ -278,7 +279,7 @@ class CultureMap {
   statistics() {
     const visible = this.visible();
     const counts = countVisible(this.data, visible);
-    const summary = sentence(this.data, visible, counts, this.communeSummary());
+    const summary = sentence(this.data, visible, counts, this.communeSummary(), this.args.controls !== false);
     const { unlocated } = this.data.header;
     if (this.part('statistics').textContent !== summary) this.part('statistics').textContent = summary;
     this.part('unlocated').textContent = unlocated

@@ -27,14 +27,14 @@ export function countVisible(data, visible) {
   return { byCategory, byType };
 }
 
-export function sentence(data, visible, { byCategory }, commune) {
+export function sentence(data, visible, { byCategory }, commune, filters = true) {
   const parts = data.header.categories
     .map((name, c) => (byCategory[c] ? `${number(byCategory[c])} ${PARTS[name](byCategory[c])}` : ''))
     .filter(Boolean);
   let text = `${count(visible.length, 'lieu affiché', 'lieux affichés')} sur ${number(data.n)}`;
   if (parts.length) text += `, dont ${parts.join(', ')}`;
   text += '.';
-  if (commune) text += ` ${commune.name} : ${count(commune.places, 'lieu', 'lieux')} avec ces filtres.`;
+  if (commune) text += ` ${commune.name} : ${count(commune.places, 'lieu', 'lieux')}${filters ? ' avec ces filtres' : ''}.`;
   return text;
 }
 

@@ -1,30 +1,61 @@
-"""The page of a town: who it is, its key figures, every figure by theme, its cultural places."""
+"""The page of a town: what sets it apart, its key figures, every figure by theme, towns like it.
+
+One choice, « Comparer à », governs every rank, every strip and what sets the town apart; the address holds it.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 
 import streamlit as st
 
+from bourg.compare.comparators import ComparisonSet, comparators
 from bourg.dashboard import layout
-from bourg.dashboard.map_component import culture_map
 from bourg.dashboard.state import commune_of_address
+from bourg.dashboard.views import ville_sections
+from bourg.dashboard.views.choropleth import render_choropleth
+from bourg.dashboard.views.evolution import render_evolution
+from bourg.dashboard.views.ville_identity import identity_card, links
+from bourg.dashboard.views.ville_state import Choice
 from bourg.errors import BourgError
-from bourg.portrait.comparison import sets_apart, similar_to
-from bourg.portrait.document import Identity, Portrait, make_portrait
-from bourg.portrait.html import counts_table, key_figure_cards, neighbours_table, theme_table
+from bourg.indicators.theme_labels import THEMES
+from bourg.indicators.values import ValueSheet
+from bourg.portrait.document import KEY_FIGURES, Portrait, make_portrait
+from bourg.portrait.html import key_figure_cards, legend, theme_table
 from bourg.portrait.observatory import Observatory
-from bourg.text import count_of, format_date, format_number, format_value
+from bourg.portrait.strips import COMPARATORS, DEFAULT, unbroken
+from bourg.text import count_of
 
-_COMPARATORS = {
-    "size_class": "Communes de même taille",
-    "similar": "Villes semblables",
-    "departement": "Département",
-    "pvd": "Petites Villes de demain",
+# What a mayor acts on first; a theme that is not named here comes last.
+_SECTIONS = {
+    "distingue": "Particularités", "chiffres": "Chiffres clés", "themes": "Thèmes", "semblables": "Villes semblables",
+    "evolution": "Évolution", "carte": "Carte", "lieux": "Culture", "identite": "Mairie", "sources": "Sources",
+}  # fmt: skip
+_STYLE = """
+<style>
+[data-testid=stLayoutWrapper]:has(> .st-key-ville-barre) { position: sticky; top: 3.75rem; z-index: 90; }
+.st-key-ville-barre { padding: .3rem 0;
+  background: light-dark(#ffffff, #17181b);
+  border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+.st-key-ville-comparer [data-testid=stSelectbox] { display: flex; align-items: center; gap: .6rem; }
+.st-key-ville-comparer [data-testid=stSelectbox] > label { flex: none; margin: 0; width: auto; }
+.st-key-ville-comparer [data-testid=stSelectbox] > div { flex: 1; min-width: 0; }
+[data-testid=stTabs] [role=tab][aria-selected=true] p { color: light-dark(#7a3b12, #f3bd8b); font-weight: 600; }
+.sommaire { display: flex; gap: .2rem .8rem; flex-wrap: wrap; font-size: .88rem; }
+.sommaire a { color: inherit; white-space: nowrap; padding: .2rem 0; }
+[data-testid=stMainBlockContainer] h1 { padding: 0 0 .2rem; }
+[data-testid=stMainBlockContainer] h2 { font-size: 1.45rem; padding: .3rem 0 .45rem; scroll-margin-top: 10rem; }
+.st-key-ville-distingue ul { columns: 2; column-gap: 2.5rem; } .st-key-ville-distingue li { break-inside: avoid; }
+@media (max-width: 640px) {
+  .sommaire { flex-wrap: nowrap; overflow-x: auto; }
+  .st-key-ville-distingue ul { columns: 1; }
 }
+</style>
+"""
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+# By reference, not pickled at each run: a portrait is never changed.
+@st.cache_resource(max_entries=24, show_spinner=False)
 def _portrait(snapshot_id: str, code: str, _observatory: Observatory) -> Portrait:
     del snapshot_id  # part of the cache key
     return make_portrait(_observatory, code)
@@ -44,29 +75,121 @@ def render() -> None:
     st.session_state["ville-code"] = code
     if st.query_params.get("commune") != code:
         st.query_params["commune"] = code
-    portrait = _portrait(observatory.snapshot.id, code, observatory)
+    _town(observatory, _portrait(observatory.snapshot.id, code, observatory))
+
+
+def _town(observatory: Observatory, portrait: Portrait) -> None:
     identity = portrait.identity
+    st.html(_STYLE)
     title, search = st.columns([2.2, 1], gap="large", vertical_alignment="bottom")
     title.title(identity.name)
     with search:
         layout.town_search("ville", _choose, label="Changer de ville")
-    st.markdown(portrait.headline())
-    _links(portrait)
-    left, right = st.columns([1, 1.5], gap="large")
-    with left:
-        _identity(identity)
-    with right:
-        _map(observatory, identity)
-    st.header("Chiffres clés", divider="gray")
-    st.html(key_figure_cards(portrait.key_figures))
-    st.header("Tous les chiffres, par thème", divider="gray")
-    themes = portrait.themes
-    for tab, (label, sheets) in zip(st.tabs(list(themes)), themes.items(), strict=True):
-        with tab:
-            st.html(theme_table(label, sheets))
-    _places(portrait)
-    _apart(observatory, identity)
-    _similar(observatory, identity)
+    st.markdown(unbroken(portrait.headline()))
+    sets = {item.comparator.id: item for item in portrait.sets}
+    by_theme = _by_theme(portrait)
+    comparing, theme = _comparing(sets), _theme(by_theme)
+    for problem in (comparing.restore(), theme.restore()):
+        if problem is not None:
+            layout.show_error(problem)
+    chosen = _bar(comparing, sets, portrait)
+    ville_sections.apart(portrait, chosen.comparator.id)
+    st.header("Chiffres clés", anchor="chiffres", divider="gray")
+    st.html(key_figure_cards(portrait.key_figures, chosen.comparator.id) + legend())
+    st.header("Tous les chiffres, par thème", anchor="themes", divider="gray")
+    tabs = st.tabs([THEMES[name] for name in by_theme], key=theme.key, on_change="rerun")
+    for tab, (name, sheets) in zip(tabs, by_theme.items(), strict=True):
+        # One theme travels at a time: the others come when they are opened.
+        if tab.open:
+            with tab:
+                st.html(theme_table(THEMES[name], sheets, chosen.comparator.id))
+    theme.write()
+    kept = {name: st.query_params[name] for name in ("comparer", "theme") if name in st.query_params}
+    ville_sections.similar(observatory, portrait, kept)
+    st.header("Évolution", anchor="evolution", divider="gray")
+    render_evolution(observatory, identity.code)
+    st.header("Carte d'un indicateur", anchor="carte", divider="gray")
+    render_choropleth(observatory, identity.code)
+    ville_sections.places(observatory, portrait)
+    st.header("Identité et mairie", anchor="identite", divider="gray")
+    identity_card(identity)
+    links(portrait)
+    ville_sections.sources(portrait)
+
+
+def _by_theme(portrait: Portrait) -> dict[str, list[ValueSheet]]:
+    found: dict[str, list[ValueSheet]] = {name: [] for name in THEMES}
+    for sheet in portrait.sheets.values():
+        found[sheet.theme].append(sheet)
+    # Within a theme the key figures come first.
+    return {
+        name: sorted(sheets, key=lambda item: item.indicator not in KEY_FIGURES)
+        for name, sheets in found.items()
+        if sheets
+    }
+
+
+def _comparing(sets: Mapping[str, ComparisonSet]) -> Choice:
+    known = {name: sets[name] for name in COMPARATORS if name in sets}
+    given = {name: name for name, item in known.items() if item.status != "absent"}
+    return Choice(
+        parameter="comparer",
+        key="ville-comparer",
+        words="L'ensemble de comparaison",
+        # A commune without any set keeps the control, which then says why.
+        values=given or {DEFAULT: DEFAULT},
+        default=_first_choice(given, known),
+        refused={name: item.message for name, item in known.items() if item.status == "absent"},
+    )
+
+
+def _first_choice(given: Mapping[str, str], sets: Mapping[str, ComparisonSet]) -> str:
+    """Return the first set that gives shares and strips, else the first one."""
+    full = (name for name in given if sets[name].status == "ok" and sets[name].comparator.percentiles)
+    return next(full, next(iter(given), DEFAULT))
+
+
+def _theme(by_theme: Mapping[str, list[ValueSheet]]) -> Choice:
+    return Choice(
+        parameter="theme",
+        key="ville-theme",
+        words="Le thème",
+        values={name: THEMES[name] for name in by_theme},
+        default=next(iter(by_theme)),
+        refused={name: "Aucun chiffre de ce thème dans cet instantané." for name in THEMES if name not in by_theme},
+    )
+
+
+def _bar(comparing: Choice, sets: Mapping[str, ComparisonSet], portrait: Portrait) -> ComparisonSet:
+    """Draw the bar that stays in sight: the choice of the comparison, and the way to each section."""
+    with st.container(key="ville-barre", gap="small", horizontal=True, vertical_alignment="center"):
+        st.selectbox(
+            "Comparer à",
+            list(comparing.values),
+            format_func=lambda name: _set_name(sets[name], portrait),
+            key=comparing.key,
+            width=400,
+        )
+        items = "".join(f'<a href="#{anchor}">{label}</a>' for anchor, label in _SECTIONS.items())
+        st.html(f'<nav class="sommaire" aria-label="Sections de la page">{items}</nav>')
+    chosen = sets[comparing.write()]
+    if chosen.message:
+        st.info(unbroken(chosen.message), icon=":material/info:")
+    return chosen
+
+
+def _set_name(chosen: ComparisonSet, portrait: Portrait) -> str:
+    """Return « Département : Aveyron (284 autres communes) »."""
+    identity = portrait.identity
+    named = {
+        "departement": identity.departement["nom"],
+        "region": identity.region["nom"],
+        "epci": identity.epci["nom"] if identity.epci else "",
+        "size_class": (identity.size_class or "").removeprefix("de "),
+    }
+    known = comparators()[chosen.comparator.id].label
+    words = f"{known} : {named[chosen.comparator.id]}" if named.get(chosen.comparator.id) else known
+    return unbroken(f"{words} ({count_of(chosen.members.size, 'commune')})")
 
 
 def _choose(code: str) -> None:
@@ -78,8 +201,7 @@ def _choose(code: str) -> None:
 def _welcome(observatory: Observatory) -> None:
     st.title("Le portrait d'une ville")
     st.write(
-        "Cherchez votre commune : son identité, ses chiffres clés comparés aux communes de même taille, "
-        "ses lieux culturels."
+        "Cherchez votre commune : ce qui la distingue des villes semblables, ses chiffres clés, ses lieux culturels."
     )
     with st.container(width=560):
         layout.town_search("ville", _choose)
@@ -92,141 +214,3 @@ def _welcome(observatory: Observatory) -> None:
         with st.container(horizontal=True):
             for code in list(observatory.pvd)[:: max(1, len(observatory.pvd) // 6)][:6]:
                 st.button(names[code], key=f"exemple-{code}", on_click=_choose, args=(code,))
-
-
-def _links(portrait: Portrait) -> None:
-    code = portrait.identity.code
-    # The filters chosen on the map are kept: only the town changes.
-    address = {**st.session_state.get("carte-adresse", {}), "commune": code}
-    content = json.dumps(portrait.to_dict(), ensure_ascii=False, indent=1)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            layout.page("carte"), label="Voir sur la carte culturelle", icon=":material/map:", query_params=address
-        )
-        st.download_button(
-            "Portrait complet (JSON)", content, f"portrait-{code}.json", "application/json", icon=":material/download:",
-            on_click="ignore",
-        )  # fmt: skip
-        st.link_button("Carte autonome (HTML)", f"/bourg/export/carte-{code}.html", icon=":material/download:")
-
-
-def _identity(identity: Identity) -> None:
-    st.subheader("Identité")
-    people = (
-        f"**{format_number(identity.population)}** ({identity.population_year})"
-        if identity.population is not None
-        else "donnée manquante"
-    )
-    lines = [
-        f"Code Insee : **{identity.code}** · code postal : {', '.join(identity.postal_codes) or 'inconnu'}",
-        f"Population : {people}",
-        f"Superficie : {format_value(identity.area_km2, 'km²', 1)} (contour simplifié)"
-        if identity.area_km2
-        else "Superficie : donnée manquante",
-        f"Département : {identity.departement['nom']} ({identity.departement['code']})",
-        f"Région : {identity.region['nom']}",
-        f"Intercommunalité : {identity.epci['nom']}" if identity.epci else "Intercommunalité : aucune",
-        f"Petites Villes de demain : {_pvd(identity)}",
-    ]
-    if council := identity.council:
-        lines.append(f"Conseil municipal : {council['sieges']} élus, dont {council['femmes']} femmes")
-    st.markdown("\n".join(f"- {line}" for line in lines))
-    hall = identity.town_hall
-    st.markdown("**Mairie**")
-    if not hall["adresse"] and not hall["horaires"]:
-        st.caption("Adresse et horaires inconnus.")
-        return
-    details = [part for part in (hall["adresse"], hall["telephone"]) if part]
-    # st.text shows a text as it is: an address may hold any character.
-    st.text("\n".join([*details, *(hall["horaires"] or ["Horaires inconnus"])]))
-    if hall["site"] and hall["site"].startswith(("http://", "https://")):
-        st.link_button("Site de la mairie", hall["site"], icon=":material/open_in_new:")
-
-
-def _pvd(identity: Identity) -> str:
-    pvd = identity.pvd
-    mark = f" {layout.DEMO_MARK}" if pvd["demo"] else ""
-    if pvd["beneficiaire"] is None:
-        return "donnée manquante (aucune liste lue)"
-    if not pvd["beneficiaire"]:
-        return f"non{mark}"
-    return (
-        f"**oui**, convention signée le {format_date(pvd['depuis'])}{mark}"
-        if pvd["depuis"]
-        else f"**oui** (date de signature inconnue){mark}"
-    )
-
-
-def _map(observatory: Observatory, identity: Identity) -> None:
-    view = layout.commune_view(observatory, identity.code)
-    result = culture_map(
-        snapshot_id=observatory.snapshot.id,
-        commune=view,
-        height=420,
-        key="carte-ville",
-        deep_link=False,
-        demo_banner=False,
-        panels=False,
-    )
-    # The details of a place lead to the page of its town, which may be a neighbour.
-    if result.chosen and result.chosen != identity.code:
-        st.session_state["ville-code"] = st.query_params["commune"] = result.chosen
-        st.rerun()
-
-
-def _places(portrait: Portrait) -> None:
-    st.header("Lieux culturels par type", divider="gray")
-    counts = portrait.places_by_type
-    if counts is None:
-        st.info(
-            "La liste de lieux de cet instantané ne couvre pas cette commune : ce n'est pas un zéro.",
-            icon=":material/info:",
-        )
-        return
-    if not counts:
-        st.info("Aucun lieu culturel n'est recensé dans cette commune.", icon=":material/info:")
-        return
-    demo = portrait.sheets["culture.types_count"].demo
-    st.html(
-        counts_table(f"Lieux culturels recensés à {portrait.identity.name}", counts, head="Type de lieu", demo=demo)
-    )
-
-
-def _apart(observatory: Observatory, identity: Identity) -> None:
-    """Show what makes the town unlike the communes it is compared with, in sentences made from the values."""
-    st.header(f"Ce qui distingue {identity.name}", divider="gray")
-    chosen = st.segmented_control(
-        "Comparée à",
-        list(_COMPARATORS),
-        format_func=_COMPARATORS.__getitem__,
-        default="size_class",
-        key="ville-ensemble",
-    )
-    found = sets_apart(observatory, identity.code, chosen or "size_class")
-    if found.message:
-        st.info(found.message, icon=":material/info:")
-    lines = [f"- {item.sentence}{f' {layout.DEMO_MARK}' if item.demo else ''}" for item in found.traits]
-    if lines:
-        st.markdown("\n".join(lines))
-        st.caption("Un écart décrit, il n'explique pas : aucune cause n'est affirmée ici.")
-
-
-def _similar(observatory: Observatory, identity: Identity) -> None:
-    """Show the towns most alike by their structure, with the reasons of each."""
-    st.header("Villes semblables", divider="gray")
-    found = similar_to(observatory, identity.code)
-    if found.message:
-        st.info(found.message, icon=":material/info:")
-    if not found.neighbours:
-        return
-    rows = [
-        (town.code, f"{town.name} ({observatory.index.get(town.code).departement_name})", town.sentence, town.demo)
-        for town in found.neighbours
-    ]
-    st.html(neighbours_table("Les villes les plus proches par leur structure", rows))
-    if found.stability is not None:
-        st.caption(
-            f"Stabilité de la liste : {format_number(found.stability, 2)} (1 : les mêmes villes quelle que soit la "
-            "caractéristique retirée). La ressemblance porte sur la population, les âges et le logement, pas sur les "
-            "résultats montrés."
-        )
