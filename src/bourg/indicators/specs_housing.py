@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 import polars as pl
 
+from bourg.indicators.access_variables import access_counts
 from bourg.indicators.parameters import parameter
 from bourg.indicators.tables import TABLES, TableSpec, strict_sum
 
@@ -35,7 +36,15 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "rents": (),
     "permits": ("DWELLINGS", "INDIVIDUAL", "COLLECTIVE"),
     "vacancy_taxes": (),
-    "commuting": ("RESIDENTS", "LOCAL", "JOBS"),
+    # FIRST_OUT is a maximum: that of a merged commune is not the sum of those of its parts.
+    "commuting": ("RESIDENTS", "LOCAL", "JOBS", "CAR", "TRANSIT", "ACTIVE"),
+    "local_statistics": ("SPORT_PLACES",),
+    "energy_use": (
+        "HOMES", "ALL", "ELEC", "GAS",
+        *(f"{network}_{sector}" for network in ("ELEC", "GAS")
+          for sector in ("HOMES", "SERVICES", "INDUSTRY", "FARMING", "OTHER")),
+    ),
+    "access_times": access_counts(),
 }  # fmt: skip
 
 
@@ -59,7 +68,7 @@ def _measures(additive: Collection[str]) -> Callable[[pl.LazyFrame], pl.LazyFram
             .then(pl.col("value").first()),
             status=pl.when(secret)
             .then(pl.lit("secret"))
-            .when((shared == "not_applicable") | (shared == "estimated"))
+            .when(shared.is_in(["not_applicable", "estimated", "unreachable"]))
             .then(shared)
             .when(lost | (~adds & ~alike))
             .then(pl.lit("missing")),
@@ -91,6 +100,9 @@ TABLES.update(
         name: TableSpec(_COLUMNS, "missing", ("year", "variable", "wide", "latest"), ("value",), _measures(additive))
         for name, additive in MEASURES.items()
     }
+)
+TABLES["mortality"] = TableSpec(
+    _COLUMNS, "missing", ("year", "variable", "wide", "latest"), ("value",), _measures(()), level="departement"
 )
 TABLES["social_housing"] = TableSpec(
     {"code": pl.String(), "year": pl.Int32(), "n": pl.Int64()}, "zero", ("year",), ("n",), _social

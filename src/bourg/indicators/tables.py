@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 
 from bourg.errors import SnapshotError
+from bourg.geography.levels import Level
 from bourg.indicators.parameters import parameter
 from bourg.indicators.typologies import FESTIVAL, categorise, normalised
 
@@ -81,6 +82,9 @@ class TableSpec:
         Name of the dated parameter that holds the first year of the new series.
     compared
         Column whose values must exist in both years of an evolution; the engine then adds the key ``comparable``.
+    level
+        Level of the units that ``code`` names. A table of departments speaks of departments only: it is neither summed
+        nor told of their communes.
     """
 
     columns: Mapping[str, pl.DataType]
@@ -90,6 +94,7 @@ class TableSpec:
     prepare: Callable[[pl.LazyFrame], pl.LazyFrame]
     series_break: str | None = None
     compared: str | None = None
+    level: Level = "commune"
 
     @property
     def yearly(self) -> bool:
@@ -275,5 +280,7 @@ def select_columns(name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.select(pl.col(column).cast(dtype) for column, dtype in needed.items())
 
 
+import bourg.indicators.specs_energy  # noqa: E402 - adds its tables to TABLES
+import bourg.indicators.specs_commerce  # noqa: E402 - adds its tables to TABLES
 import bourg.indicators.specs_housing  # noqa: E402 - adds its tables to TABLES
 import bourg.indicators.specs_services  # noqa: E402, F401 - adds its tables to TABLES

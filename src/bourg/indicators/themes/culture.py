@@ -92,12 +92,12 @@ def _declare_count(typology: str, category: str, name: str, label: str) -> None:
         return count_by(coverage, "culture_places", _in_category(culture_places, typology, category))
 
 
-def _declare_share(typology: str, category: str, name: str) -> None:
+def _declare_share(typology: str, category: str, name: str, label: str) -> None:
     family = load_typology(typology).label_of(category)
 
     @indicator(
         id=f"culture.{name}_share",
-        label=f"Part des lieux culturels : {family}",
+        label=label,
         unit="%",
         theme="culture",
         kind="share",
@@ -117,12 +117,12 @@ def _declare_share(typology: str, category: str, name: str) -> None:
         return share_of(chosen, count_by(coverage, "culture_places", culture_places))
 
 
-def _declare_rate(typology: str, category: str, name: str) -> None:
+def _declare_rate(typology: str, category: str, name: str, label: str) -> None:
     family = load_typology(typology).label_of(category)
 
     @indicator(
         id=f"culture.{name}_per_1000",
-        label=f"Lieux pour 1 000 habitants : {family}",
+        label=label,
         unit="lieux pour 1 000 hab.",
         theme="culture",
         kind="ratio",
@@ -142,15 +142,26 @@ def _declare_rate(typology: str, category: str, name: str) -> None:
         return per_population(counts, population)
 
 
-for _category, _name, _label in (
-    ("vivant", "living", "Lieux culturels vivants"),
-    ("patrimoine", "heritage", "Lieux de patrimoine"),
-    (UNCLASSIFIED, "unclassified", "Lieux culturels non classés"),
+# Two typologies have a heritage and an unclassified category: every label says which one is meant.
+for _category, _name, _label, _share in (
+    (
+        "vivant",
+        "living",
+        "Lieux culturels vivants",
+        "Part des lieux vivants (bibliothèques, cinémas, musées, théâtres…)",
+    ),
+    ("patrimoine", "heritage", "Lieux de patrimoine", "Part du patrimoine (monuments, archives, parcs…)"),
+    (
+        UNCLASSIFIED,
+        "unclassified",
+        "Lieux culturels ni vivants ni patrimoine",
+        "Part des lieux ni vivants ni patrimoine",
+    ),
 ):
     _declare_count("brief", _category, _name, _label)
-    _declare_share("brief", _category, _name)
-for _category in ("vivant", "patrimoine"):
-    _declare_rate("brief", _category, {"vivant": "living", "patrimoine": "heritage"}[_category])
+    _declare_share("brief", _category, _name, f"{_share} parmi les lieux culturels")
+_declare_rate("brief", "vivant", "living", "Lieux culturels vivants pour 1 000 habitants")
+_declare_rate("brief", "patrimoine", "heritage", "Lieux de patrimoine pour 1 000 habitants")
 
 # English names of the families of the ministry; « ministry_ » tells them from the brief's.
 MINISTRY_NAMES = {
@@ -165,9 +176,19 @@ MINISTRY_NAMES = {
     UNCLASSIFIED: "ministry_unclassified",
 }
 for _category, _name in MINISTRY_NAMES.items():
-    _declare_share("ministere", _category, _name)
-for _category in ("lecture", "spectacle_vivant", "musees"):
-    _declare_rate("ministere", _category, MINISTRY_NAMES[_category])
+    _family = load_typology("ministere").label_of(_category)
+    _declare_share(
+        "ministere",
+        _category,
+        _name,
+        "Part des lieux culturels hors des domaines du ministère"
+        if _category == UNCLASSIFIED
+        else f"Part des lieux culturels du domaine « {_family} » du ministère",
+    )
+    if _category in {"lecture", "spectacle_vivant", "musees"}:
+        _declare_rate(
+            "ministere", _category, _name, f"Lieux du domaine « {_family} » du ministère pour 1 000 habitants"
+        )
 
 
 def _typed(culture_places: pl.LazyFrame) -> pl.LazyFrame:
@@ -250,7 +271,7 @@ def shannon(culture_places: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFram
     secrecy=None,
     decimals=1,
     period="vintage",
-    formula="e^H', où H' est l'indice de Shannon : nombre de types qui, à parts égales, donneraient la même diversité.",
+    formula="Exponentielle de l'indice de Shannon : types qui, à parts égales, donneraient la même diversité.",
     limits=_DIVERSITY_LIMITS,
     reference="M. O. Hill, « Diversity and Evenness », Ecology, 1973",
 )

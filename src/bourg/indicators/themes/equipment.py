@@ -16,7 +16,7 @@ _BREAK = (
 )
 _LIMITS = (
     "La BPE compte des équipements, pas leur taille, leurs horaires ni leur qualité ; un commerce et un hôpital "
-    "comptent chacun pour un. "
+    "comptent chacun pour un."
 )
 DOMAINS = {
     "A": "Services aux particuliers",
@@ -67,7 +67,7 @@ def _declare(name: str, domain: str | None, label: str, what: str) -> None:
         decimals=1,
         period="year",
         formula=f"1 000 × équipements {what} ÷ population municipale de l'année la plus proche.",
-        limits=_LIMITS + "Une petite ville-centre sert aussi les communes voisines : le taux peut être élevé.",
+        limits=_LIMITS + " Une petite ville-centre sert aussi les communes voisines : le taux peut être élevé.",
         reference=_BPE,
         series_break=_BREAK,
     )
@@ -99,7 +99,7 @@ for _letter, _domain in DOMAINS.items():
     decimals=0,
     period="year",
     formula="Nombre de codes TYPEQU différents présents dans le territoire, dernière année de la BPE.",
-    limits=_LIMITS + "La nomenclature change d'une édition à l'autre : ne pas comparer les années.",
+    limits=_LIMITS + " La nomenclature change d'une édition à l'autre : ne pas comparer les années.",
     reference=_BPE,
     series_break=_BREAK,
 )
@@ -125,7 +125,7 @@ def types_count(equipment: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame
     formula="100 × (équipements de la dernière année − équipements de la première) ÷ équipements de la première année, "
     "sur les seuls types présents dans les deux éditions et dans une même série (avant 2021, ou depuis).",
     limits=_LIMITS
-    + "Une évolution mêle ouvertures, fermetures et corrections du répertoire ; le champ de certains types (santé, "
+    + " Une évolution mêle ouvertures, fermetures et corrections du répertoire ; le champ de certains types (santé, "
     "taxis) change d'une édition à l'autre. Sans objet quand la seule année antérieure est de l'autre côté de la "
     "rupture de 2021.",
     reference="Insee, documentation de la BPE 2021 (passage de Sirene à Sirus)",

@@ -40,7 +40,7 @@ def _declare(name: str, label: str, unit: str, *, per: str = "population", more:
         period="year",
         formula=f"Taux publié par le SSMSI pour la commune, dernière année du fichier : 1 000 × {unit} ÷ {base}. Pour "
         "un territoire plus grand, le même rapport des sommes des communes.",
-        limits=_LIMITS + more,
+        limits=(_LIMITS + more).strip(),
         reference="SSMSI, base statistique communale de la délinquance enregistrée",
         series_break="Le SSMSI révise ses catégories et ses seuils de diffusion d'une édition à l'autre.",
     )
