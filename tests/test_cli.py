@@ -266,6 +266,7 @@ def test_the_portrait_of_millau_in_json(bourg, small_settings: Settings) -> None
     told = result.json()
     assert set(told) == {
         "commune", "phrase", "indicateurs", "lieux_culturels_par_type", "lieux_culturels_demonstration", "instantane",
+        "comparateurs", "villes_semblables", "type", "particularites",
     }  # fmt: skip
     commune = told["commune"]
     assert (commune["code"], commune["nom"]) == ("12145", "Millau")

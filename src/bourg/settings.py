@@ -19,7 +19,7 @@ class Settings:
     Attributes
     ----------
     home
-        Everything Bourg writes: ``raw/`` (downloads), ``demo/`` (generated files), ``snapshots/``.
+        Everything Bourg writes: ``raw/`` (downloads), ``demo/`` (generated files), ``networks/``, ``snapshots/``.
         ``BOURG_HOME``, or the user's data folder.
     mirror
         A folder of official files to read before anything else (``BOURG_MIRROR`` or ``--mirror``).
@@ -37,6 +37,11 @@ class Settings:
     def demo(self) -> Path:
         """Files made by the generator, in the official formats."""
         return self.home / "demo"
+
+    @property
+    def networks(self) -> Path:
+        """Street networks built from extracts, one folder each."""
+        return self.home / "networks"
 
     @property
     def snapshots(self) -> Path:

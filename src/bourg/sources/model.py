@@ -70,7 +70,7 @@ class Source(_Strict):
     cog: int | None = None
     reader: str
     tables: tuple[str, ...]
-    nature: Literal["official", "registry"] = "official"
+    nature: Literal["official", "registry", "network"] = "official"
     resources: Annotated[tuple[Resource, ...], Field(min_length=1)]
     caveats: tuple[str, ...] = ()
 
