@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+import peers
 from bourg.access.graph import MODES
 from bourg.access.isochrones import isochrones
 from bourg.access.network import build_network
@@ -41,7 +41,6 @@ from bourg.access.synthetic import grid_network, national_graph
 from bourg.access.travel import matrix, nearest_nodes
 
 PEERS = Path(__file__).with_name("access_peers.py")
-PORTO = Path("08_osm", "hors_france", "porto_portugal.osm.pbf")
 FACILITIES, ORIGINS, DESTINATIONS = 1_000, 2_000, 200
 TARGETS = {
     "pandana": 20.0, "igraph": 1.0, "valhalla": 8.0, "osrm": 1.0, "foot_ms": 0.5, "us_per_node": 1.0, "GB": 4.0,
@@ -243,7 +242,7 @@ def country(options: argparse.Namespace, verdicts: Verdicts) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--extract", type=Path, help="OSM extract; Porto of the mirror by default")
-    parser.add_argument("--peers", nargs="*", default=[sys.executable], help="Python programs that have the peers")
+    parser.add_argument("--peers", nargs="*", default=peers.programs(), help="Python programs that have the peers")
     parser.add_argument("--osrm-modes", nargs="*", default=["car"], choices=MODES, help="a minute of building each")
     parser.add_argument("--nodes", type=int, default=5_000_000)
     parser.add_argument("--runs", type=int, default=5)
@@ -253,8 +252,7 @@ def main() -> int:
         national(options.nodes, options.runs)
         return 0
     verdicts = Verdicts()
-    mirror = os.environ.get("BOURG_MIRROR")
-    extract = options.extract or (Path(mirror) / PORTO if mirror else None)
+    extract = options.extract or peers.extract()
     with tempfile.TemporaryDirectory(prefix="bourg-mesure-") as temporary:
         folder = Path(temporary)
         if extract is not None and extract.exists():

@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import peers
+
 MEASURE = """
 import json, resource, sys, time
 start = time.perf_counter()
@@ -105,11 +107,14 @@ def line(name: str, runs: list[dict[str, float]], base: dict[str, float] | None 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=peers.extract())
     parser.add_argument("--tiles", type=int, default=0)
-    parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("--peers", nargs="*", default=peers.programs())
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
+    if options.file is None:
+        print("Aucun extrait : donnez un fichier, ou la variable BOURG_MIRROR.")
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print(f"{options.file.name}, {options.file.stat().st_size / 1e6:.1f} MB, median of {options.runs}")
@@ -117,7 +122,8 @@ def main() -> None:
         base = line("bourg, 3 modes", [run for run in own if run])
         xml = to_xml(options.file, folder)
         for peer, work, path in (("pyrosm", PYROSM, options.file), ("osmnx", OSMNX, xml)):
-            runs = [run for run in (measure(options.peers, work, str(path)) for _ in range(options.runs)) if run]
+            asked = (measure(program, work, str(path)) for program in options.peers for _ in range(options.runs))
+            runs = [run for run in asked if run]
             if runs:
                 line(peer, runs, base)
             else:

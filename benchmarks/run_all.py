@@ -62,6 +62,18 @@ BENCHMARKS = (
         "--home",
     ),
     Benchmark(
+        "access_build",
+        "Construction d'un réseau de rues",
+        "Lire un extrait OpenStreetMap et en faire les trois réseaux, face à pyrosm et OSMnx (variable BOURG_PEERS). "
+        "Objectif : au moins trois fois moins de mémoire.",
+    ),
+    Benchmark(
+        "access",
+        "Temps d'accès",
+        "Équipement le plus proche de tous les nœuds, matrices, isochrones, réseau de 5 millions de nœuds, face à "
+        "pandana, igraph, Valhalla et OSRM quand ils sont installés (variable BOURG_PEERS).",
+    ),
+    Benchmark(
         "map_page",
         "Carte des lieux culturels",
         "90 000 lieux et les contours : notre carte face à une page folium servie par la même machine. Objectifs : "
@@ -69,7 +81,7 @@ BENCHMARKS = (
     ),
 )
 # Scripts of the folder that measure nothing.
-ASIDE = frozenset({"run_all", "screenshots"})
+ASIDE = frozenset({"run_all", "screenshots", "access_peers", "peers"})
 
 
 def known(folder: Path = HERE) -> None:

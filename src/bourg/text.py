@@ -20,6 +20,7 @@ _SINGULAR = {
     "fauteuils": "fauteuil",
     "festivals": "festival",
     "habitants": "habitant",
+    "installations": "installation",
     "lieux": "lieu",
     "logements": "logement",
     "ménages": "ménage",

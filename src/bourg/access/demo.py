@@ -7,6 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from bourg.access.networks import InstalledNetwork, install_network
+from bourg.access.population import population_points
 from bourg.errors import UnknownTerritoryError
 from bourg.settings import Settings
 from bourg.sources.demo.streets import write_streets
@@ -78,6 +79,7 @@ def install_demo_streets(
     path = folder / f"{name}.osm.pbf"
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-        write_streets(path, communes, code, radius_km=radius_km)
+        homes = population_points(snapshot, code).table
+        write_streets(path, communes, code, radius_km=radius_km, homes=homes)
     done = iter(0.2 + 0.75 * step / _STEPS for step in range(_STEPS))
     return install_network([path], settings, name=name, progress=lambda label: say(label, next(done, 0.97)))

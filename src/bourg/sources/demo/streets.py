@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import osmium
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import Delaunay
 
 from bourg.sources.demo.counts import Floats
@@ -44,7 +46,9 @@ class _Drawing:
             self.ways.append((tags, nodes))
 
 
-def write_streets(path: Path, communes: pl.DataFrame, code: str, *, radius_km: float = 20.0) -> Path:
+def write_streets(
+    path: Path, communes: pl.DataFrame, code: str, *, radius_km: float = 20.0, homes: pl.DataFrame | None = None
+) -> Path:
     """Write the generated streets around a commune, in the format that the name of the file tells.
 
     Parameters
@@ -57,6 +61,8 @@ def write_streets(path: Path, communes: pl.DataFrame, code: str, *, radius_km: f
         The commune in the middle.
     radius_km
         Communes whose centre is nearer are drawn.
+    homes
+        ``longitude, latitude`` of places of the commune where people live: lanes lead to them.
 
     Raises
     ------
@@ -78,6 +84,9 @@ def write_streets(path: Path, communes: pl.DataFrame, code: str, *, radius_km: f
         for place, town in zip(places, around.iter_rows(named=True), strict=True)
     ]
     _roads(drawing, places, grids, around["population"].fill_null(100).to_list())
+    if homes is not None and homes.height:
+        middle_of_town = next(grid for grid, town in zip(grids, around["code"], strict=True) if town == code)
+        _lanes(drawing, (homes.select("longitude", "latitude").to_numpy() - [lon, lat]) * scale, middle_of_town)
     degrees = np.column_stack([drawing.x, drawing.y]) / scale + [lon, lat]
     path.unlink(missing_ok=True)
     header = osmium.io.Header()
@@ -130,12 +139,7 @@ def _street(index: int, along: int, half: int, population: int) -> dict[str, str
 
 def _roads(drawing: _Drawing, places: Floats, grids: list[dict[tuple[int, int], int]], populations: list[int]) -> None:
     """Draw roads between neighbouring towns, from the edge of one to the edge of the other."""
-    if len(places) < 4:
-        pairs = {(first, second) for first in range(len(places)) for second in range(first + 1, len(places))}
-    else:
-        corners = Delaunay(places).simplices
-        pairs = {(min(p, q), max(p, q)) for a, b, c in corners.tolist() for p, q in ((a, b), (b, c), (a, c))}
-    for first, second in sorted(pairs):
+    for first, second in sorted(_neighbours(places)):
         gap = places[second] - places[first]
         length = float(np.hypot(*gap))
         if not 0 < length <= _LONGEST_ROAD_M:
@@ -148,6 +152,31 @@ def _roads(drawing: _Drawing, places: Floats, grids: list[dict[tuple[int, int], 
         kind = ("unclassified", "tertiary", "secondary")[towns]
         middle = [drawing.node(float(x), float(y)) for x, y in between]
         drawing.way([ends[0], *middle, ends[1]], highway=kind)
+
+
+def _neighbours(places: Floats) -> set[tuple[int, int]]:
+    """Return the pairs of places that nothing stands between."""
+    if len(places) < 4:
+        return {(first, second) for first in range(len(places)) for second in range(first + 1, len(places))}
+    corners = Delaunay(places).simplices.tolist()
+    return {(min(p, q), max(p, q)) for a, b, c in corners for p, q in ((a, b), (b, c), (a, c))}
+
+
+def _lanes(drawing: _Drawing, homes: Floats, grid: dict[tuple[int, int], int]) -> None:
+    """Join the places where people live to the town by the shortest web of lanes."""
+    crossings = np.array(sorted(grid.values()))
+    town = np.column_stack([drawing.x, drawing.y])[crossings - 1]
+    points = np.concatenate([town, homes])
+    nodes = [*crossings.tolist(), *(drawing.node(float(x), float(y)) for x, y in homes)]
+    ends = np.array(sorted(_neighbours(points)), dtype=np.int64)
+    gaps = np.maximum(np.hypot(*(points[ends[:, 0]] - points[ends[:, 1]]).T), 1.0)
+    # The streets of the town cost next to nothing: lanes leave it where they are shortest.
+    gaps[(ends < len(town)).all(axis=1)] = 1e-3
+    shape = (len(points), len(points))
+    tree = minimum_spanning_tree(coo_array((gaps, ends.T), shape=shape).tocsr()).tocoo()
+    for first, second in sorted(zip(tree.row.tolist(), tree.col.tolist(), strict=True)):
+        if max(first, second) >= len(town):
+            drawing.way([nodes[first], nodes[second]], highway="unclassified")
 
 
 def _towards(drawing: _Drawing, grid: dict[tuple[int, int], int], direction: Floats) -> int:

@@ -124,6 +124,17 @@ def _details(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _without_hidden(total: pl.DataFrame, details: pl.DataFrame) -> pl.DataFrame:
+    """Hide the total of both networks where one of them is: the other would give it away."""
+    networks = details.filter(pl.col("variable").is_in(list(NETWORKS.values())) & (pl.col("status") == "secret"))
+    hidden = networks.select(*_KEYS).unique().with_columns(hidden=pl.lit(value=True))
+    joined = total.join(hidden, on=list(_KEYS), how="left").with_columns(pl.col("hidden").fill_null(value=False))
+    return joined.with_columns(
+        value=pl.when(~pl.col("hidden")).then("value"),
+        status=pl.when("hidden").then(pl.lit("secret")).otherwise("status"),
+    ).drop("hidden")
+
+
 def _unpivoted(frame: pl.DataFrame) -> pl.DataFrame:
     parts = [
         frame.select(
@@ -196,5 +207,6 @@ def read(path: Path, context: ReadContext) -> Tables:
         with open_table(path, LAYOUTS, context.report) as table:
             rows = _read(table, context)
     homes = rows.filter(pl.col("sector") == "HOMES")
-    long = pl.concat([_totals(homes, "HOMES"), _totals(rows, "ALL"), _details(rows)])
+    details = _details(rows)
+    long = pl.concat([_totals(homes, "HOMES"), _without_hidden(_totals(rows, "ALL"), details), details])
     return {"energy_use": measures.finish(long, context.report, additive=VARIABLES)}
