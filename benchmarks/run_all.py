@@ -62,6 +62,12 @@ BENCHMARKS = (
         "--home",
     ),
     Benchmark(
+        "sirene",
+        "Lecture du stock Sirene",
+        "35 millions d'établissements fabriqués dans le dessin officiel : nos tables de commerces face à pandas, sur "
+        "une part du même fichier. Objectifs : moins de 5 minutes et de 4 Go sur deux cœurs.",
+    ),
+    Benchmark(
         "access_build",
         "Construction d'un réseau de rues",
         "Lire un extrait OpenStreetMap et en faire les trois réseaux, face à pyrosm et OSMnx (variable BOURG_PEERS). "

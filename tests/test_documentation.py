@@ -9,8 +9,9 @@ import pytest
 import typer
 
 from bourg.cli import app
-from bourg.documentation import PAGES, outdated_pages, write_pages
-from bourg.errors import StorageError
+from bourg.documentation import PAGES, made_pages, outdated_pages, write_pages
+from bourg.errors import DeclarationError, StorageError
+from bourg.indicators.registry import load_indicators
 from bourg.sources.model import load_catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +27,46 @@ def test_a_late_page_is_found(tmp_path):
     assert outdated_pages(tmp_path) == []
     (tmp_path / "sources.md").write_text("autre chose", encoding="utf-8")
     assert outdated_pages(tmp_path) == ["sources.md"]
+    (tmp_path / "sources.md").write_text(PAGES["sources.md"](), encoding="utf-8")
+    (tmp_path / "indicateurs" / "housing.lovac_vacant.md").unlink()
+    (tmp_path / "indicateurs" / "housing.gone.md").write_text("disparu", encoding="utf-8")
+    assert outdated_pages(tmp_path) == ["indicateurs/housing.lovac_vacant.md", "indicateurs/housing.gone.md"]
+    write_pages(tmp_path)
+    assert outdated_pages(tmp_path) == []
+
+
+def test_every_indicator_has_its_page_and_the_index_links_it():
+    pages = made_pages()
+    index = pages["indicators.md"]
+    for item in load_indicators().values():
+        name = f"indicateurs/{item.id}.md"
+        page = pages[name]
+        assert f"]({name})" in index
+        assert item.declaration.limits in page
+        assert item.declaration.formula in page
+        for part in (
+            "## Définition",
+            "## Ce que ce chiffre ne dit pas",
+            "## Sources",
+            "## Un exemple calculé à la main",
+        ):
+            assert f"\n{part}\n" in page
+        for source in item.declaration.sources:
+            assert load_catalogue()[source].licence in page
+        for link in re.findall(r"\]\(([^):]+\.md)\)", page):
+            assert link == "../indicators.md" or f"indicateurs/{link}" in pages
+        assert len(page) < 8_000, f"{name} est trop longue"
+
+
+def test_the_example_of_a_page_is_the_one_the_tests_run():
+    page = made_pages()["indicateurs/housing.lovac_vacant_2y.md"]
+    assert "| 12145 | 2024 | VACANT_2Y | 120 | ok |" in page
+    assert "\n- intercommunalité `200000001` : 150 logements\n" in page
+
+
+def test_an_indicator_without_example_is_told(tmp_path):
+    with pytest.raises(DeclarationError, match="exemple"):
+        made_pages(tmp_path)
 
 
 def test_writing_pages_where_it_is_not_possible_is_told(tmp_path):
@@ -75,6 +116,6 @@ def test_every_page_of_the_dashboard_is_documented():
     pages = (DOCS / "pages.md").read_text(encoding="utf-8")
     script = (ROOT / "src/bourg/dashboard/main.py").read_text(encoding="utf-8")
     addresses = re.findall(r'url_path="(\w+)"(, default=True)?', script)
-    assert len(addresses) == 3
+    assert len(addresses) >= 3
     for address, default in addresses:
         assert f"| `/{'' if default else address}` |" in pages

@@ -23,9 +23,12 @@ OFFICIAL = [source for source in load_catalogue().values() if source.nature == "
 NOT_IN_MIRROR = {
     ("apl", "courant"),
     ("basilic", "echantillon"),
+    ("carreaux_200m", "2017"),
+    ("carreaux_200m", "2021"),
     ("basilic", "national"),
     ("bpe", "2023"),
     ("cog", "2025"),
+    ("consommation_energie", "communes"),
     ("filosofi", "2023"),
     ("finess", "national"),
     ("flores", "2024"),
@@ -34,6 +37,12 @@ NOT_IN_MIRROR = {
     ("loyers", "maisons_2025"),
     ("ofgl", "communes"),
     ("operations_anah", "national"),
+    ("production_electrique", "communes"),
+    ("registre_installations", "national"),
+    ("sirene", "extrait"),
+    ("sirene", "stock"),
+    ("sirene_historique", "extrait"),
+    ("sirene_historique", "stock"),
     ("sitadel", "annuel"),
     ("sru", "2025"),
 }
@@ -43,11 +52,16 @@ DEMONSTRATED = {
     "basilic",
     "bpe",
     "cinemas_cnc",
+    "consommation_energie",
     "festivals",
     "filosofi",
     "musees",
     "populations",
+    "production_electrique",
     "pvd",
+    "registre_installations",
+    "sirene",
+    "sirene_historique",
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 import typer
 
 from bourg.indicators.documentation import render as render_indicators
-from bourg.sources.files import write_atomic
+from bourg.indicators.documentation import render_pages
+from bourg.sources.files import storage_errors, write_atomic
 from bourg.sources.model import Source, load_catalogue
 
 _CODES = """
@@ -93,24 +95,53 @@ def _help(parameter: click.Parameter) -> str:
 
 
 PAGES = {"indicators.md": render_indicators, "sources.md": render_sources, "commandes.md": render_commands}
+# Pages of indicators have a folder of their own: what is there and is not made any more is removed.
+INDICATORS = "indicateurs"
+EXAMPLES = Path(__file__).resolve().parents[2] / "tests" / "examples"
+
+
+def made_pages(examples: Path = EXAMPLES) -> dict[str, str]:
+    """Return path inside the docs -> text of every page made from the code.
+
+    Raises
+    ------
+    DeclarationError
+        When an indicator has no example: the pages are made from a copy of the repository.
+    """
+    return {name: render() for name, render in PAGES.items()} | render_pages(examples)
+
+
+def _strangers(folder: Path, pages: Collection[str]) -> list[str]:
+    """Return the pages of indicators that no longer exist."""
+    found = (f"{INDICATORS}/{path.name}" for path in (folder / INDICATORS).glob("*.md"))
+    return sorted(name for name in found if name not in pages)
 
 
 def outdated_pages(folder: Path) -> list[str]:
-    """Return the names of the pages of ``folder`` that differ from what the code says."""
-    return [
-        name for name, render in PAGES.items()
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != render()
+    """Return the names of the pages of ``folder`` that differ from what the code says, or should not be there."""
+    pages = made_pages()
+    late = [
+        name for name, text in pages.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
     ]  # fmt: skip
+    return late + _strangers(folder, pages)
 
 
 def write_pages(folder: Path) -> list[str]:
-    """Write every page in ``folder`` and return their names.
+    """Write every page in ``folder``, remove those of indicators that no longer exist, and return the names written.
 
     Raises
     ------
     StorageError
         When the folder cannot be written.
+    DeclarationError
+        When an indicator has no example.
     """
-    for name, render in PAGES.items():
-        write_atomic(folder / name, render().encode())
-    return list(PAGES)
+    pages = made_pages()
+    with storage_errors(folder):
+        (folder / INDICATORS).mkdir(parents=True, exist_ok=True)
+        for name in _strangers(folder, pages):
+            (folder / name).unlink()
+    for name, text in pages.items():
+        write_atomic(folder / name, text.encode())
+    return list(pages)

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bourg.access.facilities import Facilities, facilities_from_osm, merge_facilities
+from bourg.access.graph import SNAP_OK
 from bourg.access.network import Network, build_network, open_network
 from bourg.access.network_errors import NetworkFolderError
 from bourg.access.osm_places import dwellings_of_extract, named_places_of_extract
@@ -80,12 +81,16 @@ class InstalledNetwork:
         return pl.read_parquet(self.folder / _HAMLETS)
 
     def covers(self, points: NDArray[np.float64]) -> float:
-        """Return the share of points (longitude, latitude; shape ``(n, 2)``) inside the box of the streets."""
-        if not len(points):
-            return 0.0
+        """Return the share of points (longitude, latitude; shape ``(n, 2)``) near a street, on foot.
+
+        The box of a department holds towns of its neighbours: only streets tell what is covered.
+        """
         west, south, east, north = self.network.bbox
         x, y = points.T
-        return float(((x >= west) & (x <= east) & (y >= south) & (y <= north)).mean())
+        inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        if not inside.any():
+            return 0.0
+        return float((self.network.snap(points[inside], "foot").status == SNAP_OK).sum() / len(points))
 
 
 def install_network(

@@ -337,10 +337,8 @@ def open_town_access(
     if network is None:
         row = snapshot.table("communes").filter(pl.col("code") == code).collect().row(0, named=True)
         hall = snapshot.table("town_halls").filter(pl.col("code") == code).select("longitude", "latitude").collect()
-        # A few points are enough to choose: the town hall counts as much as the corners.
-        corners = [(row["longitude"], row["latitude"]), *hall.drop_nulls().rows()]
-        if row["xmin"] is not None:
-            corners += [(row[x], row[y]) for x in ("xmin", "xmax") for y in ("ymin", "ymax")]
-        points = np.array([item for item in corners if None not in item], dtype=np.float64).reshape(-1, 2)
+        # Two points are enough to choose, and one of them may be wrong.
+        places = [(row["longitude"], row["latitude"]), *hall.rows()]
+        points = np.array([item for item in places if None not in item], dtype=np.float64).reshape(-1, 2)
         network = network_for(settings, points, where=name)
     return TownAccess(snapshot, network, code)

@@ -190,7 +190,10 @@ def similar_towns(
     share = float(structure.weights[[i for i in kept if structure.known[row, i]]].sum())
     if not kept or share < rules["min_weight_share"] * float(structure.weights[kept].sum()):
         words = join_words([label_of(name) for name in missing])
-        message = f"Trop de données de structure manquent pour trouver des villes semblables : {words or 'toutes'}."
+        message = (
+            "Trop de données de structure manquent, ou sont nulles, pour trouver des villes semblables : "
+            f"{words or 'toutes'}."
+        )
         return SimilarTowns(code, "not_enough_data", message, (), used, missing, left_out, None)
     search = _search(structure, row, filters)
     near, found = search.nearest(kept, wanted)

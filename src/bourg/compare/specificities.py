@@ -269,16 +269,12 @@ def compared_sentence(
     adjective = subject.agree("élevé" if higher else "faible")
     begin = f"{subject.capital} ({text}) {subject.be} plus {adjective} que dans "
     if passed == others:
-        return f"{begin}chacune des {format_number(others)} {_others(among, percent=percent)}."
+        return f"{begin}chacune des {format_number(others)} autres {among}."
     if not percent:
-        return f"{begin}{format_number(passed)} des {format_number(others)} {_others(among, percent=False)}."
+        return f"{begin}{format_number(passed)} des {format_number(others)} autres {among}."
     tenths = 10 * passed // others
     over = 10 * passed - tenths * others > 0.25 * others
     return f"{begin}{'plus de ' if over else ''}{tenths}{NBSP}{among} sur{NBSP}10."
-
-
-def _others(among: str, *, percent: bool) -> str:
-    return among if percent else f"autres {among}"
 
 
 def _blocked(matrix: CommuneMatrix, row: int, position: int, declared: Declaration) -> str:

@@ -1,31 +1,18 @@
-"""The page ``docs/indicators.md``, made from the declarations: ``python -m bourg.indicators.documentation > FILE``."""
+"""Pages of the indicators: the index ``docs/indicators.md`` by theme, and one page each in ``docs/indicateurs/``."""
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
+from pathlib import Path
 
-from bourg.geography.levels import LEVEL_LABELS
+from bourg.indicators.documentation_page import MADE, levels_of, page_name, render_page
 from bourg.indicators.parameters import load_parameter, size_classes
-from bourg.indicators.registry import Indicator, load_indicators
+from bourg.indicators.registry import load_indicators
+from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.typologies import TYPOLOGIES, load_typology
 from bourg.indicators.values import status_explanation, status_label
 from bourg.text import count_of, format_date
 
-THEME_LABELS = {
-    "culture": "Culture",
-    "economy": "Économie et emploi",
-    "environment": "Environnement et énergie",
-    "equipment": "Équipements",
-    "finance": "Finances locales",
-    "health": "Santé",
-    "housing": "Logement",
-    "income": "Revenus",
-    "mobility": "Mobilités",
-    "population": "Population",
-    "programmes": "Programmes",
-    "safety": "Sécurité",
-}
 PARAMETERS = (
     "size_classes",
     "ranking_min_set",
@@ -43,59 +30,51 @@ _RANKS = (
     "rang moyen compte pour moitié les valeurs égales. L'ensemble est celui des communes de France de même taille, "
     "même indicateur et même période. Les valeurs de démonstration ont leur propre ensemble. Classes :"
 )
-_KINDS = {
-    "count": "dénombrement (s'additionne)",
-    "share": "part (0 à 100 %)",
-    "ratio": "rapport",
-    "change": "évolution",
-    "amount": "montant",
-    "index": "indice",
-}
 
 
 def render() -> str:
-    """Return the whole Markdown page, in French."""
+    """Return the index, in French: every indicator by theme, then what they share."""
     indicators = list(load_indicators().values())
     lines = [
         "# Les indicateurs",
         "",
-        "Page produite par `python -m bourg.indicators.documentation` à partir des déclarations : ne pas la modifier.",
+        MADE,
         "",
-        f"Bourg publie {count_of(len(indicators), 'indicateur')}. Un chiffre absent dit toujours pourquoi :",
+        f"Bourg publie {count_of(len(indicators), 'indicateur')}. Chacun a sa page : formule, sources, exemple.",
+        "",
+        "Un chiffre absent dit toujours pourquoi :",
         "",
     ]
     lines += [
         f"- `{status}` (valeur {status_label(status)}) : {status_explanation(status)}"
         for status in ("ok", "missing", "secret", "not_applicable", "estimated", "demo")
     ]
-    lines += ["", *_ranks(), *_parameters(), *_typologies()]
+    lines.append("")
     for theme, group in groupby(indicators, key=lambda item: item.declaration.theme):
-        lines += [f"## {THEME_LABELS[theme]}", ""]
+        lines += [f"## {THEMES[theme]}", "", "| Indicateur | Unité | Niveaux | Sources |", "|---|---|---|---|"]
         for item in group:
-            lines += section(item)
-    return "\n".join(lines).rstrip() + "\n"
+            declared = item.declaration
+            sources = ", ".join(f"`{name}`" for name in declared.sources)
+            lines.append(
+                f"| [{declared.label}]({page_name(declared.id)})<br>`{declared.id}` | {declared.unit or 'sans unité'} "
+                f"| {levels_of(item)} | {sources} |"
+            )
+        lines.append("")
+    return "\n".join([*lines, *_ranks(), *_parameters(), *_typologies()]).rstrip() + "\n"
 
 
-def section(item: Indicator) -> list[str]:
-    """Return the lines of one indicator."""
-    declared = item.declaration
-    levels = ", ".join(LEVEL_LABELS[level].lower() for level in declared.levels)
-    lines = [
-        f"### {declared.label}",
-        "",
-        f"`{declared.id}`",
-        "",
-        f"- Unité : {declared.unit or 'sans unité'} ; {_KINDS[declared.kind]}",
-        f"- Niveaux : {levels}",
-        f"- Formule : {declared.formula}",
-        f"- Sources : {', '.join(f'`{name}`' for name in declared.sources)}",
-        f"- Ce que ce chiffre ne dit pas : {declared.limits}",
-    ]
-    if declared.secrecy:
-        lines.append(f"- Secret : {declared.secrecy}")
-    if declared.series_break:
-        lines.append(f"- Rupture de série : {declared.series_break}")
-    return [*lines, f"- Référence : {declared.reference}", ""]
+def render_pages(examples: Path) -> dict[str, str]:
+    """Return path inside ``docs/`` -> page, for every indicator.
+
+    Raises
+    ------
+    DeclarationError
+        When an indicator has no example in ``examples``.
+    """
+    return {
+        page_name(item.id): render_page(item, THEMES[item.declaration.theme], examples)
+        for item in load_indicators().values()
+    }
 
 
 def _ranks() -> list[str]:
@@ -136,7 +115,3 @@ def _typologies() -> list[str]:
         lines += [f"- {item.label} : {', '.join(item.types)}" for item in typology.categories.values()]
         lines.append("")
     return lines
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render())

@@ -280,7 +280,7 @@ def select_columns(name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.select(pl.col(column).cast(dtype) for column, dtype in needed.items())
 
 
-import bourg.indicators.specs_energy  # noqa: E402 - adds its tables to TABLES
 import bourg.indicators.specs_commerce  # noqa: E402 - adds its tables to TABLES
+import bourg.indicators.specs_energy  # noqa: E402 - adds its tables to TABLES
 import bourg.indicators.specs_housing  # noqa: E402 - adds its tables to TABLES
 import bourg.indicators.specs_services  # noqa: E402, F401 - adds its tables to TABLES

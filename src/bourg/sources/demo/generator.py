@@ -9,6 +9,14 @@ from typing import Literal
 import polars as pl
 
 from bourg.errors import ParameterError
+from bourg.sources.demo.energy import (
+    CONSUMPTION_FILE,
+    PRODUCTION_FILE,
+    REGISTER_FILE,
+    write_consumption,
+    write_production,
+    write_register,
+)
 from bourg.sources.demo.equipment import BPE19_FILE, BPE23_FILE, write_bpe19, write_bpe23
 from bourg.sources.demo.events import (
     CINEMAS_FILE,
@@ -28,6 +36,7 @@ from bourg.sources.demo.people import (
     write_pvd,
 )
 from bourg.sources.demo.places import PLACES_FILE, write_places
+from bourg.sources.demo.sirene import HISTORY_FILE, SIRENE_FILE, write_history, write_sirene
 from bourg.sources.demo.territory import build_territory
 from bourg.sources.demo.writing import Progress
 from bourg.sources.demo.zoning import MEMBERSHIP_FILE, build_zoning, write_membership
@@ -38,10 +47,11 @@ _SMALL = 0.1
 
 DEMO_FILES = (
     POPULATIONS_FILE, PVD_FILE, MEMBERSHIP_FILE, FILOSOFI_FILE, PLACES_FILE, CINEMAS_FILE, FESTIVALS_FILE,
-    MUSEUMS_FILE, BPE19_FILE, BPE23_FILE,
+    MUSEUMS_FILE, REGISTER_FILE, PRODUCTION_FILE, CONSUMPTION_FILE, SIRENE_FILE, HISTORY_FILE,
+    BPE19_FILE, BPE23_FILE,
 )  # fmt: skip
 # Share of the whole duration at the end of each file, measured on the full set.
-_MILESTONES = (0.04, 0.05, 0.06, 0.08, 0.12, 0.13, 0.14, 0.15, 0.30, 1.0)
+_MILESTONES = (0.04, 0.05, 0.06, 0.08, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.21, 0.22, 0.32, 1.0)
 
 
 def generate(
@@ -113,6 +123,11 @@ def generate(
         lambda: write_cinemas(target, territory, seed, dirty=dirty),
         lambda: write_festivals(target, territory, seed, dirty=dirty),
         lambda: write_museums(target, territory, seed, dirty=dirty),
+        lambda: write_register(target, territory, seed, dirty=dirty),
+        lambda: write_production(target, territory, seed),
+        lambda: write_consumption(target, territory, seed),
+        lambda: write_sirene(target, territory, zoning, seed, factor=factor),
+        lambda: write_history(target, seed),
         lambda: write_bpe19(target, territory, seed, factor=factor),
         lambda: write_bpe23(
             target, territory, zoning, seed, factor=factor, dirty=dirty, progress=report.inside_last
