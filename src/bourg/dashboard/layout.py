@@ -110,6 +110,11 @@ def run(current: st.Page) -> None:
 _STYLE = """
 <style>
 [data-testid=stMainBlockContainer] { padding-top: 4.2rem; padding-bottom: 2rem; }
+/* The colour of a chosen button is too pale on its own tint. */
+[data-testid=stBaseButton-segmented_controlActive] p, [data-testid=stBaseButton-pillsActive] p {
+  color: inherit; font-weight: 700;
+}
+[data-testid=stBaseButton-segmented_controlActive], [data-testid=stBaseButton-pillsActive] { color: inherit; }
 [data-testid=stCaptionContainer], [data-testid=stTable] th { color: inherit; opacity: .85; }
 @media (max-width: 640px) {
   [data-testid=stMainBlockContainer] h1 { font-size: 1.8rem; padding: .3rem 0 .8rem; }

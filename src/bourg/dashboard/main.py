@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bourg.dashboard import layout
-from bourg.dashboard.views import carte, sources, ville
+from bourg.dashboard.views import acces, carte, comparer, sources, ville
 
 st.set_page_config(page_title="Bourg, l'observatoire des petites villes", page_icon=layout.ICON, layout="wide")
 if layout.wait_until_ready():
@@ -11,6 +11,8 @@ if layout.wait_until_ready():
     pages = {
         "carte": st.Page(carte.render, title="Carte culturelle", icon=":material/map:", url_path="carte", default=True),
         "ville": st.Page(ville.render, title="Ville", icon=":material/location_city:", url_path="ville"),
+        "comparer": st.Page(comparer.render, title="Comparer", icon=":material/compare_arrows:", url_path="comparer"),
+        "acces": st.Page(acces.render, title="Accès", icon=":material/directions_walk:", url_path="acces"),
         "sources": st.Page(sources.render, title="Sources et méthode", icon=":material/menu_book:", url_path="sources"),
     }
     page = st.navigation(list(pages.values()), position="top")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 import streamlit as st
 
+from bourg.compare.comparators import LISTED, comparators
 from bourg.errors import BourgError, ParameterError
+from bourg.indicators.registry import load_indicators
+from bourg.indicators.theme_labels import THEMES
+from bourg.portrait.comparison import MOST_TOWNS
 from bourg.portrait.observatory import Observatory
 
+# Views of the page of comparison, by their name in the address.
+COMPARE_VIEWS = {
+    "apercu": "Coup d'œil", "tableau": "Tableau", "rangs": "Rangs", "graphique": "Graphique", "evolution": "Évolution",
+}  # fmt: skip
 CATEGORIES = ("patrimoine", "spectacle vivant", "autre vivant")
 # The map writes its own view in the address; pages must not erase it.
 _VIEW = ("lat", "lon", "z")
@@ -97,3 +106,93 @@ def write_map_state(commune: str | None, types: Sequence[str], categories: Seque
         # Choosing another town asks for its own frame: the old view would win over it.
         keep = view if current.get("commune") == wanted.get("commune") else {}
         st.query_params.from_dict({**wanted, **keep})
+
+
+@dataclass
+class CompareState:
+    """State of the page of comparison: everything that its address restores.
+
+    Attributes
+    ----------
+    communes
+        INSEE codes, in the order of the address, ten at most.
+    view, theme, indicator, comparator
+        Ids; ``None`` when the address says nothing of them.
+    problems
+        What the address said wrongly; the rest of it is kept.
+    """
+
+    communes: list[str] = field(default_factory=list)
+    view: str | None = None
+    theme: str | None = None
+    indicator: str | None = None
+    comparator: str | None = None
+    problems: list[BourgError] = field(default_factory=list)
+
+
+def read_compare_state(observatory: Observatory) -> CompareState:
+    """Read ``?commune=12145&commune=35236&vue=tableau&theme=housing&indicateur=…&comparateur=pvd``."""
+    state = CompareState()
+    for given in st.query_params.get_all("commune"):
+        try:
+            code = observatory.index.get(given).code
+        except BourgError as error:
+            state.problems.append(error)
+            continue
+        if code not in state.communes:
+            state.communes.append(code)
+    if len(state.communes) > MOST_TOWNS:
+        left = state.communes[MOST_TOWNS:]
+        state.communes = state.communes[:MOST_TOWNS]
+        state.problems.append(
+            ParameterError(
+                f"La comparaison s'arrête à {MOST_TOWNS} communes : {', '.join(left[:MOST_TOWNS])} "
+                f"{'est laissée' if len(left) == 1 else 'sont laissées'} de côté.",
+                where="?commune=",
+                next_step="retirez une commune pour en mettre une autre.",
+            )
+        )
+    state.view = _one("vue", COMPARE_VIEWS, state.problems)
+    state.theme = _one("theme", THEMES, state.problems)
+    state.indicator = _one("indicateur", load_indicators(), state.problems)
+    state.comparator = _one("comparateur", [name for name in comparators() if name != LISTED], state.problems)
+    return state
+
+
+def _one(parameter: str, allowed: Iterable[str], problems: list[BourgError]) -> str | None:
+    """Return the value of a parameter that takes one of a few ids; another one is told and left out."""
+    given = st.query_params.get(parameter)
+    if not given:
+        return None
+    known = list(allowed)
+    if given in known:
+        return given
+    close = get_close_matches(given[:60], known, n=3, cutoff=0.5)
+    problems.append(
+        ParameterError(
+            f"La valeur « {given[:60]} » n'existe pas ; elle est ignorée.",
+            where=f"?{parameter}=",
+            next_step=f"choisissez parmi : {', '.join(close or known[:12])}.",
+        )
+    )
+    return None
+
+
+def compare_address(state: CompareState) -> dict[str, list[str]]:
+    """Return the address that restores a state."""
+    wanted = {"commune": list(state.communes)} if state.communes else {}
+    single = {
+        "vue": state.view, "theme": state.theme, "indicateur": state.indicator, "comparateur": state.comparator,
+    }  # fmt: skip
+    return {**wanted, **{name: [value] for name, value in single.items() if value}}
+
+
+def current_address() -> dict[str, list[str]]:
+    """Return the whole address, every parameter as a list."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def write_address(wanted: dict[str, list[str]]) -> None:
+    """Write an address, when it differs from the current one."""
+    if current_address() != wanted:
+        st.query_params.from_dict(wanted)

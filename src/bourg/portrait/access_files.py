@@ -106,8 +106,8 @@ def describe_curve(curves: pl.DataFrame, family: str, threshold: int) -> str:
 
 def _rows(curves: pl.DataFrame) -> list[dict[str, Any]]:
     return [
-        {"mode": mode, "label": MODE_LABELS[mode], "name": _NAMES[mode], "minutes": time, "percent": round(100 * share, 2),
-         "text": share_text(share)}
+        {"mode": mode, "label": MODE_LABELS[mode], "name": _NAMES[mode], "minutes": time,
+         "percent": round(100 * share, 2), "text": share_text(share)}
         for mode, time, share in curves.drop_nulls("share").iter_rows()
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -251,7 +252,8 @@ def unserved_table(table: pl.DataFrame, limit: float, *, demo: bool, shown: int 
     """Return the places not served (``unserved_places``): place, inhabitants, minutes, why; the rest is folded."""
     rows = []
     for row in table.iter_rows(named=True):
-        longest = "–" if row["minutes"] is None else f"jusqu'à {minutes(row['minutes'])}"
+        # Rounded up: a place over a threshold of 10 min is never told at 10 min.
+        longest = "–" if row["minutes"] is None else f"jusqu'à {minutes(math.ceil(row['minutes']))}"
         rows.append(
             f'<tr><th scope="row">{escape(row["place"])}</th><td>{escape(people_text(row["inhabitants"]))}</td>'
             f"<td>{escape(longest)}</td><td>{escape(why_text(row, limit))}</td></tr>"

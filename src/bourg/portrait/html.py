@@ -95,7 +95,7 @@ def _place(sheet: ValueSheet, comparator: str) -> str:
     )
     spread = next((item for item in sheet.distributions if item.comparator == comparator), None)
     if spread is not None and spread.n >= parameter("ranking_min_set"):
-        percent = "%" if sheet.unit.startswith("%") else ""
+        percent = sheet.unit if sheet.unit.startswith("%") else ""
         sentence += f" Médiane : {format_value(spread.median, percent, sheet.decimals)}."
     return f'{strips.strip(sheet, comparator)}<span class="reperes">{_shown(sentence)}</span>'
 

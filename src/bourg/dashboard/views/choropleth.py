@@ -12,9 +12,9 @@ from bourg.dashboard import layout
 from bourg.dashboard.layer_map import PATTERNS, Feature, Layer, Legend, LegendItem, layer_map
 from bourg.errors import BourgError, ParameterError
 from bourg.indicators.registry import Declaration, get_indicator, load_indicators
+from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.values import status_explanation, value_text
 from bourg.maps.choropleth import Classes, classify, palette_of
-from bourg.indicators.theme_labels import THEMES
 from bourg.portrait.mesh import CARTES, UNIT_WORDS, Cell, Mesh, available, mesh_of, read_cells, values_csv
 from bourg.portrait.observatory import Observatory
 from bourg.text import count_of, join_words, plural

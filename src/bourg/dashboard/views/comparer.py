@@ -21,8 +21,8 @@ from bourg.dashboard.state import (
 from bourg.dashboard.views.evolution import render_evolutions
 from bourg.errors import BourgError
 from bourg.indicators.registry import load_indicators
-from bourg.portrait.comparison import MOST_TOWNS, ComparedFigure, TownTable, compare_towns, similar_to
 from bourg.indicators.theme_labels import THEMES
+from bourg.portrait.comparison import MOST_TOWNS, ComparedFigure, TownTable, compare_towns, similar_to
 from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.exports import comparison_csv, comparison_json, file_name
 from bourg.portrait.observatory import Observatory

@@ -13,6 +13,7 @@ from bourg.compare.comparators import ComparisonSet, comparators
 from bourg.dashboard import layout
 from bourg.dashboard.state import commune_of_address
 from bourg.dashboard.views import ville_sections
+from bourg.dashboard.views.acces_town import render_access
 from bourg.dashboard.views.choropleth import render_choropleth
 from bourg.dashboard.views.evolution import render_evolution
 from bourg.dashboard.views.ville_identity import identity_card, links
@@ -29,7 +30,8 @@ from bourg.text import count_of
 # What a mayor acts on first; a theme that is not named here comes last.
 _SECTIONS = {
     "distingue": "Particularités", "chiffres": "Chiffres clés", "themes": "Thèmes", "semblables": "Villes semblables",
-    "evolution": "Évolution", "carte": "Carte", "lieux": "Culture", "identite": "Mairie", "sources": "Sources",
+    "evolution": "Évolution", "acces": "Accès", "carte": "Carte", "lieux": "Culture", "identite": "Mairie",
+    "sources": "Sources",
 }  # fmt: skip
 _STYLE = """
 <style>
@@ -108,6 +110,8 @@ def _town(observatory: Observatory, portrait: Portrait) -> None:
     ville_sections.similar(observatory, portrait, kept)
     st.header("Évolution", anchor="evolution", divider="gray")
     render_evolution(observatory, identity.code)
+    st.header("Accès aux équipements", anchor="acces", divider="gray")
+    render_access(observatory, identity.code)
     st.header("Carte d'un indicateur", anchor="carte", divider="gray")
     render_choropleth(observatory, identity.code)
     ville_sections.places(observatory, portrait)
