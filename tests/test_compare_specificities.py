@@ -57,7 +57,7 @@ def test_sentence_of_the_brief():
 @pytest.mark.parametrize(
     ("passed", "others", "percent", "expected"),
     [
-        (50, 50, True, "dans chacune des 50 villes semblables."),
+        (50, 50, True, "dans chacune des 50 autres villes semblables."),
         (46, 50, True, "dans 9\u00a0villes semblables sur\u00a010."),
         (47, 50, True, "dans plus de 9\u00a0villes semblables sur\u00a010."),
         (49, 50, True, "dans plus de 9\u00a0villes semblables sur\u00a010."),

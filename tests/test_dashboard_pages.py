@@ -59,8 +59,8 @@ def populations(small_snapshot: Snapshot) -> dict[str, int | None]:
 # ---- The town ------------------------------------------------------------------------------------------------------
 
 SECTIONS = (
-    "Chiffres clés", "Tous les chiffres, par thème", "Villes semblables", "Évolution", "Carte d'un indicateur",
-    "Lieux culturels", "Identité et mairie", "Sources et limites",
+    "Chiffres clés", "Tous les chiffres, par thème", "Villes semblables", "Évolution", "Accès aux équipements",
+    "Carte d'un indicateur", "Lieux culturels", "Identité et mairie", "Sources et limites",
 )  # fmt: skip
 _CARD = re.compile(r'<div class="carte"><h3>(.*?)</h3>(.*?)</details></div>', re.DOTALL)
 _BIG = re.compile(r'<span class="grand( absent)?">(.*?)</span>')
@@ -536,7 +536,7 @@ def test_places_of_the_town_by_type(places: pl.DataFrame) -> None:
     ("code", "name", "expected_texts"),
     [
         ("97608", "Dzaoudzi", ["population inconnue", "Population : donnée manquante", "Mayotte (976)",
-                               "Trop de données de structure manquent pour trouver des villes semblables",
+                               "Trop de données de structure manquent, ou sont nulles, pour trouver des villes",
                                "Population municipale : aucune valeur pour cette commune"]),
         ("15031", "Celles", ["Superficie : donnée manquante", "Le contour de Celles manque", "Aucun lieu culturel",
                              "Rien ne distingue nettement cette commune", "Aucune série de plusieurs années",

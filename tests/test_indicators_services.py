@@ -241,8 +241,9 @@ def test_programmes_counted_have_a_name() -> None:
 
 def test_tables_are_registered_and_moved_to_the_reference_geography() -> None:
     assert set(SPECS) <= set(TABLES)
-    # Tables that no indicator reads: flows between communes, squares where people live.
-    assert set(SPECS) == COMMUNE_CODES - {"commuting_flows", "population_cells"}
+    # Tables of other modules, and those that no indicator reads: flows, squares where people live, sites on a map.
+    elsewhere = {"commuting_flows", "population_cells", "energy_sites", "energy_installations", "energy_production"}
+    assert set(SPECS) == COMMUNE_CODES - elsewhere
     assert set(COMBINE) == COMPLETED <= COMMUNE_CODES
     used = {name for item in load_indicators().values() for name in item.data_tables}
     assert set(SPECS) <= used

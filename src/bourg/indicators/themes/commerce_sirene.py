@@ -10,6 +10,7 @@ from bourg.commerce.typology import rules
 from bourg.geography.levels import LEVELS
 from bourg.indicators.helpers import count_by, covered, ratio
 from bourg.indicators.registry import indicator
+from bourg.text import count_of
 
 _SIRENE = "Insee, base Sirene, stock des établissements ; typologie des commerces de Bourg"
 _LIMITS = (
@@ -82,13 +83,13 @@ _declare_chain(
 _declare_chain(
     "chain_share_low",
     "low",
-    "Part des enseignes de réseau : borne basse",
+    "Part des enseignes de réseau, au moins",
     "100 × enseignes de réseau ÷ tous les commerces : tous les indéterminés seraient indépendants.",
 )
 _declare_chain(
     "chain_share_high",
     "high",
-    "Part des enseignes de réseau : borne haute",
+    "Part des enseignes de réseau, au plus",
     "100 × (enseignes de réseau + indéterminés) ÷ tous les commerces : aucun indéterminé ne serait indépendant.",
 )
 
@@ -130,14 +131,14 @@ def _declare_flow(name: str, label: str, formula: str, *, top: pl.Expr, bottom: 
 _YEARLY = pl.col("years").cast(pl.Float64).fill_null(1.0) * pl.col("stock_start")
 _declare_flow(
     "openings_rate",
-    "Ouvertures de commerces par an",
+    "Taux annuel d'ouverture de commerces",
     "100 × ouvertures des dernières années ÷ (nombre d'années × commerces ouverts au début).",
     top=pl.col("opened"),
     bottom=_YEARLY,
 )
 _declare_flow(
     "closures_rate",
-    "Fermetures de commerces par an",
+    "Taux annuel de fermeture de commerces",
     "100 × fermetures des dernières années ÷ (nombre d'années × commerces ouverts au début).",
     top=pl.col("closed"),
     bottom=_YEARLY,
@@ -155,7 +156,7 @@ _declare_flow(
 def _declare_survival(years: int) -> None:
     @indicator(
         id=f"commerce.survival_{years}",
-        label=f"Commerces encore ouverts après {years} ans",
+        label=f"Part des commerces encore ouverts après {count_of(years, 'an')}",
         unit="%",
         theme="commerce",
         kind="share",
@@ -225,7 +226,7 @@ def _declare_place(name: str, label: str, formula: str, limits: str, *, top: pl.
 _MONTHS = rules()["replacement_months"]
 _declare_place(
     "replaced_share",
-    "Commerces fermés remplacés à la même adresse (estimation)",
+    "Part des commerces fermés remplacés à la même adresse (estimation)",
     f"100 × fermetures suivies d'un autre commerce à la même adresse en moins de {_MONTHS} mois ÷ fermetures à une "
     f"adresse connue, sur {rules()['vacancy_years']} ans.",
     " Une adresse mal écrite cache un successeur ; les adresses de plus de "
@@ -235,7 +236,7 @@ _declare_place(
 )
 _declare_place(
     "vacancy_proxy",
-    "Locaux commerciaux sans successeur (indice de vacance)",
+    "Part des locaux commerciaux sans successeur (indice de vacance)",
     f"100 × adresses dont le dernier commerce a fermé depuis plus de {_MONTHS} mois et moins de "
     f"{rules()['vacancy_years']} ans, sans autre depuis ÷ (ces adresses + adresses qui ont un commerce ouvert).",
     " Ce n'est pas un taux de vacance : il n'y a pas de relevé ouvert des locaux vides. Le local a pu devenir un "
