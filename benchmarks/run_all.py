@@ -80,6 +80,13 @@ BENCHMARKS = (
         "pandana, igraph, Valhalla et OSRM quand ils sont installés (variable BOURG_PEERS).",
     ),
     Benchmark(
+        "site",
+        "Site statique",
+        "Écrire les pages de 1 645 villes, puis ce que refait une source changée. Objectifs : moins de 30 s, de 60 ko "
+        "par page compressée, et de 5 s pour une source changée dans un département.",
+        "--home",
+    ),
+    Benchmark(
         "map_page",
         "Carte des lieux culturels",
         "90 000 lieux et les contours : notre carte face à une page folium servie par la même machine. Objectifs : "

@@ -235,7 +235,10 @@ def test_squares_are_drawn_where_no_source_tells_and_marked(small_snapshot: Snap
         outline = small_snapshot.table("outlines").filter(pl.col("code") == code).collect()["wkb"][0]
         assert here.height > 100
         assert here["inhabitants"].sum() == pytest.approx(known[code], rel=1e-12)
-        assert shapely.contains_xy(shapely.from_wkb(outline), *here.select("longitude", "latitude").to_numpy().T).mean() > 0.99
+        assert (
+            shapely.contains_xy(shapely.from_wkb(outline), *here.select("longitude", "latitude").to_numpy().T).mean()
+            > 0.99
+        )
     again = population_points(small_snapshot, ["2A004"])
     assert again.table.equals(made.table.filter(pl.col("code") == "2A004"))
     # INSEE does not grid Guadeloupe: its inhabitants stay at the town hall.

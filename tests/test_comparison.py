@@ -188,7 +188,7 @@ def test_lists_that_cannot_be_compared_are_refused(small_observatory, names, err
 
 def test_names_are_escaped_in_the_table_of_neighbours():
     html = neighbours_table(
-        "Titre <b>", [Neighbouring("<script>alert(1)</script>", "a & b", True, "/ville", "/comparer")]
+        "Titre <b>", [Neighbouring("<script>alert(1)</script>", "a & b", demo=True, page="/ville", compare="/comparer")]
     )
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

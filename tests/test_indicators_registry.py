@@ -12,9 +12,9 @@ import pytest
 from bourg.errors import DeclarationError, ParameterError, UnknownIndicatorError
 from bourg.indicators import parameters, registry, typologies
 from bourg.indicators.documentation import PARAMETERS, render
-from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.parameters import Parameter, parameter, size_classes
 from bourg.indicators.registry import get_indicator, indicator, load_indicators
+from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.typologies import TYPOLOGIES, categorise, load_typology, normalise_label
 from bourg.sources.model import load_catalogue
 

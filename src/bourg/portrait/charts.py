@@ -201,9 +201,7 @@ def _evolution(
     return replace(made, reason=_reason(made))
 
 
-def _points(
-    observatory: Observatory, spec: SeriesSpec, code: str, rows: _Years, *, demo: bool
-) -> tuple[Point, ...]:
+def _points(observatory: Observatory, spec: SeriesSpec, code: str, rows: _Years, *, demo: bool) -> tuple[Point, ...]:
     known = described(observatory, spec.id)
     if not known.years:
         return ()

@@ -30,7 +30,7 @@ from bourg.indicators.values import (
 )
 from bourg.portrait.hours import describe_hours
 from bourg.portrait.observatory import Observatory
-from bourg.text import format_date, format_number
+from bourg.text import count_of, format_date
 
 # Shown first, on the town page and in text: what a mayor asks before anything else.
 KEY_FIGURES = (
@@ -153,7 +153,7 @@ class Portrait:
         identity = self.identity
         where = f"{identity.departement['nom']} ({identity.departement['code']})"
         people = (
-            f"{format_number(identity.population)} habitants en {identity.population_year}"
+            f"{count_of(identity.population, 'habitant')} en {identity.population_year}"
             if identity.population is not None
             else "population inconnue"
         )
@@ -391,8 +391,11 @@ def _comparisons(
             compared.setdefault(name, []).append(told)
         if found := shapes[comparator].get((name, rank["period"], rank["demo"])):
             named = words[comparator]
-            count, quantiles = found
-            made = Distribution(comparator, named.label, named.set_label, count, *quantiles, rank["demo"])
+            count, (minimum, p10, q1, median, q3, p90, maximum) = found
+            made = Distribution(
+                comparator, named.label, named.set_label, count, minimum, p10, q1, median, q3, p90, maximum,
+                rank["demo"],
+            )  # fmt: skip
             spread.setdefault(name, []).append(made)
     return compared, spread
 

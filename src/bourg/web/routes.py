@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,18 +14,23 @@ from starlette.routing import Route
 from bourg.errors import ParameterError, UnknownTerritoryError
 from bourg.geography.codes import parse_commune_code
 from bourg.maps import MAPS_FOLDER
+from bourg.maps.choropleth import epci_outlines
 from bourg.maps.outlines import DEPARTEMENTS_FILE, commune_geometry, communes_file
 from bourg.maps.places import DEMO_NOTICE, PlaceFilter, csv_chunks, geojson_chunks, has_demo, select_places
 from bourg.maps.points import NAMES_FILE, POINTS_FILE
+from bourg.web.api import api_routes
 from bourg.web.assets import asset_path, assets_version, ensure_assets
-from bourg.web.context import WebContext
+from bourg.web.context import SnapshotView, WebContext
+from bourg.web.layers import LAYERS
 from bourg.web.parameters import check_territories, commune_name, read_filter
+from bourg.web.public_pages import public_routes
 from bourg.web.responses import (
     IMMUTABLE,
     NO_STORE,
     REVALIDATE,
     Endpoint,
     answer_errors,
+    content_response,
     file_response,
     stored_response,
 )
@@ -60,6 +66,8 @@ def routes(context: WebContext) -> list[Route]:
         ("/bourg/noms/{snapshot}.txt", handlers.names),
         ("/bourg/contours/{snapshot}/departements.json", handlers.departements),
         ("/bourg/contours/{snapshot}/communes-{departement}.json", handlers.communes),
+        ("/bourg/contours/{snapshot}/epci-{region}.json", handlers.epci),
+        ("/bourg/couches/{digest}.json", handlers.layer),
         ("/bourg/assets/{name}", handlers.asset),
         ("/bourg/assets/{version}/{name}", handlers.asset),
         ("/bourg/export/lieux.csv", handlers.csv),
@@ -70,7 +78,7 @@ def routes(context: WebContext) -> list[Route]:
     known = [Route(path, answer_errors(endpoint), methods=["GET"]) for path, endpoint in pairs]
     refused = [Route(path, answer_errors(_refuse_method), methods=_OTHER_METHODS) for path, _ in pairs]
     rest = Route("/bourg/{rest:path}", answer_errors(_unknown), methods=["GET", *_OTHER_METHODS])
-    return [*known, *refused, rest]
+    return [*public_routes(context), *known, *refused, rest, *api_routes(context)]
 
 
 _OTHER_METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -91,11 +99,12 @@ class _Handlers:
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
+        self._epci = lru_cache(maxsize=8)(self._make_epci)
 
     # -- files of the map -------------------------------------------------------------------------------------------
 
-    def _stored(self, request: Request, name: str, media: str) -> Response:
-        """Answer with a file of the map; the address holds the snapshot, so browsers may keep it for ever."""
+    def _in_service(self, request: Request) -> SnapshotView:
+        """Return the snapshot in service, which has to be the one of the address."""
         snapshot = self._context.current_snapshot()
         asked = request.path_params["snapshot"]
         if asked != snapshot.id:
@@ -105,6 +114,11 @@ class _Handlers:
                 why=f"l'instantané en service est {snapshot.id}.",
                 next_step="rechargez la page.",
             )
+        return snapshot
+
+    def _stored(self, request: Request, name: str, media: str) -> Response:
+        """Answer with a file of the map; the address holds the snapshot, so browsers may keep it for ever."""
+        snapshot = self._in_service(request)
         return stored_response(request, snapshot.folder / MAPS_FOLDER / name, media, cache=IMMUTABLE)
 
     def points(self, request: Request) -> Response:
@@ -129,6 +143,27 @@ class _Handlers:
         if not (folder / f"{name}.gz").is_file():
             raise UnknownTerritoryError(f"Le département « {code} » n'a pas de contour.", where="departement")
         return self._stored(request, name, "application/json")
+
+    def epci(self, request: Request) -> Response:
+        """Answer with the outlines of the intercommunalities of one region, or of the country (``FR``)."""
+        code = str(request.path_params["region"])
+        if not (code.isascii() and code.isalnum() and len(code) == 2):
+            raise ParameterError(f"« {code[:20]} » n'est pas un code de région.", where="region")
+        snapshot = self._in_service(request)
+        content = self._epci(snapshot.id, None if code == "FR" else code)
+        return content_response(request, content, "application/json", cache=IMMUTABLE)
+
+    def _make_epci(self, _identifier: str, region: str | None) -> bytes:
+        """Make the outlines once for each snapshot and region: 0.3 s, two seconds for the country."""
+        snapshot = self._context.current_snapshot()
+        communes = snapshot.table("communes").select("code", "epci", "region").collect()
+        names = dict(snapshot.table("epci").select("code", "name").collect().iter_rows())
+        return epci_outlines(communes, snapshot.table("outlines"), names, region)
+
+    def layer(self, request: Request) -> Response:
+        """Answer with a layer made by a page; its address names its content, so browsers may keep it for ever."""
+        content = LAYERS.get(str(request.path_params["digest"]))
+        return content_response(request, content, "application/json", cache=IMMUTABLE)
 
     def asset(self, request: Request) -> Response:
         """Answer with a script or a style sheet of the list."""

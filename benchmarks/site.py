@@ -1,0 +1,107 @@
+# ruff: noqa: A005 - run as a script, never imported
+"""The static site: pages a second, bytes a page, and what a change in one department costs.
+
+Run with ``python benchmarks/site.py [--home DIR] [--communes pvd|all|12]``. Without ``--home`` the installation of the
+user is read. Three runs in one temporary folder:
+
+- ``complete``: every page of the towns, from nothing;
+- ``unchanged``: the same snapshot again;
+- ``one department``: a snapshot in which one source gives other values to the communes of one department.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import polars as pl
+
+from bourg.compare.matrix import commune_matrix
+from bourg.compare.ranking import summaries
+from bourg.compare.stored import SUMMARIES, write_matrix
+from bourg.portrait.observatory import Observatory, open_observatory
+from bourg.settings import Settings, load_settings
+from bourg.site.generate import SiteReport, generate_site
+from bourg.site.selection import chosen_codes
+from bourg.store.snapshot import SnapshotStore
+
+TARGETS = {"complete_s": 30.0, "department_s": 5.0, "page_kB": 60.0}
+
+
+def cpu() -> float:
+    """Return the seconds of processor used by this process and those it waited for."""
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(item.ru_utime + item.ru_stime for item in uses)
+
+
+def run(settings: Settings, out: Path, codes: list[str]) -> tuple[SiteReport, float, float]:
+    """Return the report of a run, its time and its processor time."""
+    start, used = time.perf_counter(), cpu()
+    report = generate_site(settings, out, codes, address="https://bourg.exemple/")
+    return report, time.perf_counter() - start, cpu() - used
+
+
+def changed_snapshot(observatory: Observatory, home: Path, departement: str, source: str) -> Settings:
+    """Publish a snapshot in ``home`` where a source gives 5 % more to the communes of a department."""
+    store = SnapshotStore(home / "snapshots")
+    store.root.mkdir(parents=True)
+    old = observatory.snapshot
+    with store.part() as part:
+        shutil.copytree(old.folder, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        inside = observatory.communes.filter(pl.col("departement") == departement)["code"].to_list()
+        here = pl.col("code").is_in(inside) & (pl.col("level") == "commune")
+        here &= pl.col("source_ids").str.split(",").list.contains(source)
+        values = pl.read_parquet(old.path("values.parquet"))
+        values = values.with_columns(value=pl.when(here).then((pl.col("value") * 1.05).round(2)).otherwise("value"))
+        values.write_parquet(part / "values.parquet")
+        matrix = commune_matrix(values, observatory.matrix.codes)
+        write_matrix(matrix, part)
+        comparators = observatory.comparators
+        comparators.matrix = matrix
+        summaries(comparators).write_parquet(part / SUMMARIES)
+        store.publish(part, {**old.manifest, "id": "s0000000000000001"})
+    return Settings(home=home)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--communes", default="pvd")
+    parser.add_argument("--departement", default="12")
+    parser.add_argument("--source", default="basilic")
+    options = parser.parse_args()
+    settings = load_settings(home=options.home)
+    observatory = open_observatory(settings)
+    choice = {"pvd": {"pvd": True}, "all": {}}.get(options.communes, {"departements": [options.communes]})
+    codes = chosen_codes(observatory, **choice)
+    print(f"{len(codes)} communes, {os.cpu_count()} cœurs, charge {os.getloadavg()[0]:.1f} au départ")
+    with tempfile.TemporaryDirectory(prefix="bourg-site-") as work:
+        out = Path(work) / "site"
+        report, wall, used = run(settings, out, codes)
+        pages = sorted(out.glob("ville/*/index.html"))
+        sizes = [len(gzip.compress(path.read_bytes(), 6)) / 1000 for path in pages]
+        print(f"complet : {wall:.1f} s ({used:.1f} s de processeur), {len(codes) / wall:.0f} communes/s, cible 30 s")
+        print(f"fichiers : {report.files}, {report.size / 1e6:.0f} Mo")
+        print(
+            f"page compressée : médiane {statistics.median(sizes):.1f} ko, plus lourde {max(sizes):.1f} ko, cible 60 ko"
+        )
+        report, wall, used = run(settings, out, codes)
+        print(f"rien de changé : {wall:.1f} s ({used:.1f} s de processeur), {report.written} fichiers écrits")
+        other = changed_snapshot(observatory, Path(work) / "home", options.departement, options.source)
+        report, wall, used = run(other, out, codes)
+        print(
+            f"{options.source} changé dans le {options.departement} : {wall:.1f} s ({used:.1f} s de processeur), "
+            f"{report.made} communes refaites, {report.written} fichiers écrits, cible 5 s"
+        )
+
+
+if __name__ == "__main__":
+    main()
