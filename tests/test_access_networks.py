@@ -11,6 +11,7 @@ import pytest
 from pyproj import Transformer
 
 import world
+from bourg.access.catchments import Variant
 from bourg.access.networks import (
     InstalledNetwork,
     NoNetworkError,
@@ -21,6 +22,7 @@ from bourg.access.networks import (
 )
 from bourg.access.population import population_points
 from bourg.access.study import TownAccess, open_town_access
+from bourg.access.territory import territory_catchment, territory_times
 from bourg.build import build
 from bourg.cli import main
 from bourg.errors import ParameterError, SourceUnavailableError
@@ -249,3 +251,31 @@ def squares_of_forcalquier(snapshot: Snapshot) -> pl.DataFrame:
         "idcar_200m": names, "idcar_1km": names, "idcar_nat": names, "i_est_200": 0, "i_est_1km": 0,
         "lcog_geo": FORCALQUIER, "ind": points["inhabitants"].round(1), "men": 20,
     }).unique("idcar_200m", keep="first", maintain_order=True)  # fmt: skip
+
+
+def test_departments_are_computed_apart_and_agree_with_the_town(
+    small_snapshot: Snapshot, study: TownAccess, installed: InstalledNetwork
+) -> None:
+    found = territory_times(small_snapshot, installed, ["04"], "bike", "mairie", workers=1)
+    here = found.communes.filter(code=FORCALQUIER).row(0, named=True)
+    alone = study.reach("bike", "mairie")
+    assert here["median"] == pytest.approx(alone.summary["median"], abs=1e-4)
+    assert here["within_15"] == pytest.approx(alone.summary["within_15"], abs=1e-9)
+    assert here["demo"]
+    assert found.facilities == alone.facilities
+    with pytest.raises(ParameterError, match="99"):
+        territory_times(small_snapshot, installed, ["99"], "bike", "mairie")
+    with pytest.raises(ParameterError, match="emprise"):
+        territory_times(small_snapshot, installed, ["75"], "bike", "mairie")
+
+
+@pytest.mark.parametrize("variant", ["2sfca", "e2sfca", "3sfca", "apl"])
+def test_the_offer_shared_out_is_the_offer(
+    small_snapshot: Snapshot, installed: InstalledNetwork, variant: Variant
+) -> None:
+    rows, made = territory_catchment(small_snapshot, installed, ["04"], "car", "mairie", variant=variant)
+    served = made.supplies.filter(pl.col("status") == "ok")["supply"].sum()
+    assert (rows["score"] * rows["inhabitants"]).sum() / 10_000 == pytest.approx(served, rel=1e-9)
+    assert (rows["low"] <= rows["score"] + 1e-9).all()
+    assert (rows["score"] <= rows["high"] + 1e-9).all()
+    assert ("estimation de type APL" in made.label) == (variant == "apl")

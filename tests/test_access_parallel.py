@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from functools import partial
 
 import numpy as np
@@ -151,3 +153,14 @@ def test_bad_arguments_are_refused_in_words(points) -> None:
         cut(TOWN(), "foot", (0, 0, 1, 1)).graph("car")
     with pytest.raises(SourceUnavailableError, match="ordonnanceur Dask"):
         run_partitioned([1], square, buffer_m=0.0, scheduler="nulle-part")
+
+
+def test_processes_do_not_run_the_main_script_again(tmp_path, monkeypatch):
+    """A page of the dashboard is the main script of its server: a process that ran it again would fail."""
+    script = tmp_path / "principal.py"
+    script.write_text("raise SystemExit('relancé')\n", encoding="utf-8")
+    main = types.ModuleType("__main__")
+    main.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert run_partitioned([2.0, 3.0], max, buffer_m=1.0, workers=2) == [2.0, 3.0]
+    assert sys.modules["__main__"] is main

@@ -260,6 +260,22 @@ def test_homonyms_are_listed_with_their_department(bourg, small_settings: Settin
     assert found.json()["commune"]["departement"]["nom"] == "Seine-Saint-Denis"
 
 
+def test_the_portrait_of_one_theme_and_among_chosen_communes(bourg, small_settings: Settings) -> None:
+    one = bourg("portrait", "12145", "--theme", "Énergie", "--json", home=small_settings.home)
+    assert {item["indicator"].split(".")[0] for item in one.json()["indicateurs"]} == {"energy"}
+    text = bourg("portrait", "12145", "--theme", "commerces", "--parmi", "12202,12176", home=small_settings.home)
+    assert (text.code, text.err) == (0, "")
+    assert "COMMERCES" in text.out
+    assert "LOGEMENT" not in text.out
+    assert "PARMI LES COMMUNES CHOISIES" in text.out
+    wrong = bourg("portrait", "12145", "--theme", "licornes", home=small_settings.home)
+    assert wrong.code == 2
+    assert "commerce" in wrong.err
+    listed = bourg("portrait", "12145", "--parmi", "12202,99999", home=small_settings.home)
+    assert listed.code == 3
+    assert "99999" in listed.err
+
+
 def test_the_portrait_of_millau_in_json(bourg, small_settings: Settings) -> None:
     result = bourg("portrait", "12145", "--json", home=small_settings.home)
     assert (result.code, result.err) == (0, "")

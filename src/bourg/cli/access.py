@@ -15,7 +15,11 @@ from bourg.errors import ParameterError
 from bourg.text import format_number
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from bourg.access.networks import InstalledNetwork
     from bourg.access.study import Reach, TownAccess
+    from bourg.settings import Settings
 
 network_app = typer.Typer(
     name="network", cls=FrenchGroup, no_args_is_help=True, rich_markup_mode=None,
@@ -97,6 +101,113 @@ def network_remove(name: Annotated[str, typer.Argument(metavar="NOM", help="Nom 
     print_text(f"Réseau « {name} » retiré.")
 
 
+@network_app.command("times", cls=FrenchCommand)
+def network_times(
+    output: Annotated[Path, typer.Argument(metavar="SORTIE", help="Fichier .parquet ou .csv : une ligne par commune.")],
+    to: Annotated[str, typer.Option("--to", metavar="FAMILLE", help="pharmacie, cinema, boulangerie, ecole…")],
+    mode: Annotated[Mode, typer.Option("--mode", help="À pied, à vélo ou en voiture.")] = Mode.FOOT,
+    departement: Annotated[
+        list[str] | None, typer.Option("--departement", help="Département (répétable ; tous ceux du réseau sinon).")
+    ] = None,
+    limit: Annotated[
+        float, typer.Option("--limit", help="Durée au-delà de laquelle on ne cherche plus, minutes.")
+    ] = 30,
+    network: Annotated[str | None, typer.Option("--reseau", help="Réseau à utiliser (le seul installé sinon).")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="« local » ou adresse d'un ordonnanceur Dask (tcp://…).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calcule les temps d'accès de départements entiers, un morceau par département."""  # noqa: D401 - French
+    from bourg.access.territory import territory_times  # noqa: PLC0415
+    from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
+
+    _check_output(output)
+    settings = settings_of()
+    found = territory_times(
+        open_observatory(settings).snapshot, _chosen_network(settings, network), departement or [], mode.value, to,
+        limit_min=limit, scheduler=scheduler,
+    )  # fmt: skip
+    _write_rows(found.communes, output)
+    if as_json:
+        print_json({"fichier": str(output), "communes": found.communes.height, "equipements": found.facilities})
+    else:
+        print_text(f"{found.communes.height} communes, {found.facilities} équipements : {output}")
+
+
+class Variant(StrEnum):
+    """Floating catchments."""
+
+    TWO = "2sfca"
+    ENHANCED = "e2sfca"
+    THREE = "3sfca"
+    APL = "apl"
+
+
+@network_app.command("catchment", cls=FrenchCommand)
+def network_catchment(
+    output: Annotated[Path, typer.Argument(metavar="SORTIE", help="Fichier .parquet ou .csv : une ligne par commune.")],
+    to: Annotated[str, typer.Option("--to", metavar="FAMILLE", help="medecin_generaliste, pharmacie…")],
+    mode: Annotated[Mode, typer.Option("--mode", help="À pied, à vélo ou en voiture.")] = Mode.CAR,
+    variant: Annotated[
+        Variant, typer.Option("--methode", help="Zone flottante ; apl : estimation.")
+    ] = Variant.ENHANCED,
+    departement: Annotated[
+        list[str] | None, typer.Option("--departement", help="Département (répétable ; tous ceux du réseau sinon).")
+    ] = None,
+    network: Annotated[str | None, typer.Option("--reseau", help="Réseau à utiliser (le seul installé sinon).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calcule l'offre pour 10 000 habitants, concurrence des voisins comprise (2SFCA, E2SFCA, 3SFCA, type APL)."""  # noqa: D401
+    from bourg.access.territory import territory_catchment  # noqa: PLC0415
+    from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
+
+    _check_output(output)
+    settings = settings_of()
+    rows, made = territory_catchment(
+        open_observatory(settings).snapshot, _chosen_network(settings, network), departement or [], mode.value, to,
+        variant=variant.value,
+    )  # fmt: skip
+    _write_rows(rows, output)
+    notes = ["Chaque équipement compte pour un : sa capacité n'est pas connue.", *made.notes]
+    if as_json:
+        print_json({"fichier": str(output), "communes": rows.height, "methode": made.label, "remarques": notes})
+        return
+    print_text(f"{rows.height} communes, {made.supplies.height} équipements, {made.label} : {output}")
+    print_text("\n".join(notes))
+
+
+def _check_output(output: Path) -> None:
+    if output.suffix not in {".parquet", ".csv"}:
+        raise ParameterError(
+            "Le fichier à écrire doit finir par .parquet ou .csv.", where=str(output), next_step="exemple : temps.csv"
+        )
+
+
+def _write_rows(rows: pl.DataFrame, output: Path) -> None:
+    from bourg.store.cache import writing  # noqa: PLC0415
+
+    with writing(output):
+        if output.suffix == ".csv":
+            rows.write_csv(output, separator=";")
+        else:
+            rows.write_parquet(output)
+
+
+def _chosen_network(settings: Settings, name: str | None) -> InstalledNetwork:
+    from bourg.access.networks import installed_networks  # noqa: PLC0415
+
+    known = {item.name: item for item in installed_networks(settings)}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        raise ParameterError(
+            f"Aucun réseau ne s'appelle « {name[:60]} »." if name else "Il faut choisir un réseau.",
+            next_step=f"réseaux installés : {', '.join(known) or 'aucun (bourg network build FICHIER)'}.",
+        )
+    return known[name]
+
+
 @app.command(cls=FrenchCommand)
 def access(
     commune: TownArgument,
@@ -111,22 +222,13 @@ def access(
     as_json: JsonOption = False,
 ) -> None:
     """Dit en combien de temps les habitants atteignent un équipement, à pied, à vélo ou en voiture."""
-    from bourg.access.networks import installed_networks  # noqa: PLC0415
     from bourg.access.study import open_town_access  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
     settings = settings_of()
     observatory = open_observatory(settings)
     match = observatory.index.resolve(commune)
-    chosen = None
-    if network is not None:
-        known = {item.name: item for item in installed_networks(settings)}
-        if network not in known:
-            raise ParameterError(
-                f"Aucun réseau ne s'appelle « {network[:60]} ».",
-                next_step=f"réseaux installés : {', '.join(known) or 'aucun'}.",
-            )
-        chosen = known[network]
+    chosen = _chosen_network(settings, network) if network is not None else None
     study = open_town_access(observatory.snapshot, settings, match.code, name=match.name, network=chosen)
     reach = study.reach(mode.value, to, limit_min=limit)
     if geojson:

@@ -49,18 +49,36 @@ def indicators(
 def portrait(
     commune: TownArgument,
     output: Annotated[OutputFormat, typer.Option("--format", help="Forme de la sortie.")] = OutputFormat.TEXT,
+    theme: Annotated[str | None, typer.Option("--theme", help="Un seul thème : commerce, culture, energie…")] = None,
+    among: Annotated[
+        str | None, typer.Option("--parmi", metavar="CODES", help="Compare aussi à ces communes : 12202,12176…")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Affiche le portrait d'une commune."""
+    from bourg.indicators.theme_labels import theme_of  # noqa: PLC0415
+    from bourg.portrait.comparison import sets_apart  # noqa: PLC0415
     from bourg.portrait.document import make_portrait  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
     observatory = open_observatory(settings_of())
     document = make_portrait(observatory, observatory.index.resolve(commune).code)
+    if theme is not None:
+        document = document.of_theme(theme_of(theme))
+    codes = among.replace(",", " ").split() if among else None
+    apart = sets_apart(observatory, document.identity.code, "list", codes=codes) if codes else None
     if as_json or output is OutputFormat.JSON:
-        print_json(document.to_dict())
-    else:
-        print_text(document.to_text())
+        told = document.to_dict()
+        if apart is not None:
+            told["parmi_les_communes_choisies"] = {
+                "codes": codes, "message": apart.message, "phrases": [item.sentence for item in apart.traits],
+            }  # fmt: skip
+        print_json(told)
+        return
+    print_text(document.to_text())
+    if apart is not None:
+        lines = [f"  {item.sentence}{' ◆' if item.demo else ''}" for item in apart.traits]
+        print_text("\n".join(["", "PARMI LES COMMUNES CHOISIES", *([apart.message] if apart.message else []), *lines]))
 
 
 @app.command(cls=FrenchCommand)

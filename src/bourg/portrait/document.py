@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -147,6 +147,10 @@ class Portrait:
             if sheets := [sheet for sheet in self.sheets.values() if sheet.theme == theme]:
                 grouped[label] = sheets
         return grouped
+
+    def of_theme(self, theme: str) -> Portrait:
+        """Return the portrait with the figures of one theme only (an id of ``THEMES``)."""
+        return replace(self, sheets={name: item for name, item in self.sheets.items() if item.theme == theme})
 
     def headline(self) -> str:
         """Return the first sentence: what the town is, where, how big."""
