@@ -7,16 +7,13 @@ numbers of a single run, to the bit. What is beyond the limit is settled once, o
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import multiprocessing
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -36,6 +33,7 @@ from bourg.access.travel import (
     nearest_by_kind,
 )
 from bourg.errors import ParameterError, SourceUnavailableError
+from bourg.processes import no_main_script
 
 METRES_PER_DEGREE = 111_194.9266
 _Area = TypeVar("_Area")
@@ -205,19 +203,8 @@ def run_partitioned(
     if count <= 1:
         return [call(area) for area in areas]
     # Forking would copy the locks of the threads that Polars and the searches run.
-    with _no_main_script(), ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with no_main_script(), ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(call, areas))
-
-
-@contextlib.contextmanager
-def _no_main_script() -> Iterator[None]:
-    """Hide the main script from the processes that start: they would run it, and it may be the page of a server."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _call(area: _Area, function: Callable[[_Area, float], _Result], buffer_m: float) -> _Result:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from bourg import __version__
 from bourg.errors import ParameterError, StorageError
 from bourg.portrait.observatory import Observatory, open_observatory
+from bourg.processes import no_main_script
 from bourg.settings import Settings
 from bourg.site.fingerprint import Fingerprints, fingerprints, near_digests, similar_members
 from bourg.site.folder import SiteFolder
@@ -164,7 +165,8 @@ def _made(job: _Job, observatory: Observatory, codes: Sequence[str], workers: in
     with ProcessPoolExecutor(
         min(workers, len(batches)), mp_context=context, initializer=_open, initargs=(job,)
     ) as pool:
-        waiting: set[Future[_Made]] = {pool.submit(_work, list(batch)) for batch in batches}
+        with no_main_script():
+            waiting: set[Future[_Made]] = {pool.submit(_work, list(batch)) for batch in batches}
         try:
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
