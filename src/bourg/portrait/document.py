@@ -325,9 +325,13 @@ class _Shared:
     def __init__(self, observatory: Observatory, rows: list[dict[str, Any]]) -> None:
         self.observatory = observatory
         territories = {("commune", row["code"]) for row in rows}
+        kept = observatory.larger_territories
         for row in rows:
-            territories |= {(level, code) for level, (code, _) in _larger(row).items() if code}
-        territories |= {("france", code) for code in FRANCE_LABELS}
+            territories |= {
+                (level, code) for level, (code, _) in _larger(row).items() if code and (level, code) not in kept
+            }
+        if ("france", FRANCE_CODE) not in kept:
+            territories |= {("france", code) for code in FRANCE_LABELS}
         self.values: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for value in observatory.values(sorted(territories)).iter_rows(named=True):
             self.values.setdefault((value["level"], value["code"]), []).append(value)
@@ -340,6 +344,7 @@ class _Shared:
                 self._places.setdefault(code, {})[kind] = count
         self._shapes: dict[tuple[str, str], _Shape] = {}
         self._elsewhere: dict[tuple[str, str], dict[str, Elsewhere]] = {}
+        self._kept = kept
 
     def places_by_type(self, code: str) -> dict[str, int] | None:
         """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
@@ -359,6 +364,8 @@ class _Shared:
         given, under its own name.
         """
         key = (level, code)
+        if (known := self._kept.get(key)) is not None:
+            return known
         if key not in self._elsewhere:
             rows = self.values.get(key, [])
             if level == "france":
@@ -370,6 +377,9 @@ class _Shared:
                 value["indicator"]: elsewhere_of(FRANCE_LABELS[value["code"]] if level == "france" else name, value)
                 for value in rows
             }
+            # A hundred and twenty territories that every portrait tells again; the EPCI are too many to keep.
+            if level != "epci":
+                self._kept[key] = self._elsewhere[key]
         return self._elsewhere[key]
 
 

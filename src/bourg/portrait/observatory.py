@@ -15,7 +15,7 @@ from bourg.compare.profiles import Profiles
 from bourg.compare.ranking import QUANTILES
 from bourg.errors import SnapshotError
 from bourg.geography.search import CommuneIndex, Match
-from bourg.indicators.values import SourceNote, source_notes
+from bourg.indicators.values import Elsewhere, SourceNote, source_notes
 from bourg.settings import Settings
 from bourg.store.snapshot import Snapshot, SnapshotStore
 
@@ -37,6 +37,8 @@ class Observatory:
     def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
         self.snapshot = snapshot
         self.settings = settings
+        # Values of departments, regions and France, kept by the portraits that tell them.
+        self.larger_territories: dict[tuple[str, str], dict[str, Elsewhere]] = {}
 
     @cached_property
     def communes(self) -> pl.DataFrame:
