@@ -20,7 +20,8 @@ from bourg.settings import load_settings
 from bourg.text import count_of, format_date, plural
 
 DEMO_TEXT = (
-    "**Données de démonstration.** Lieux culturels, équipements, revenus et liste PVD : **fabriqués**, marqués ◆. "
+    "**Données de démonstration.** Lieux culturels, équipements, commerces, énergie, revenus et liste PVD : "
+    "**fabriqués**, marqués ◆. "
     "Communes, populations, âges, logements : vrais."
 )
 DEMO_MARK = "◆"
@@ -111,10 +112,9 @@ _STYLE = """
 <style>
 [data-testid=stMainBlockContainer] { padding-top: 4.2rem; padding-bottom: 2rem; }
 /* The colour of a chosen button is too pale on its own tint. */
-[data-testid=stBaseButton-segmented_controlActive] p, [data-testid=stBaseButton-pillsActive] p {
+button[data-variant=segmented_control][data-selected=true], button[data-variant=pills][data-selected=true] {
   color: inherit; font-weight: 700;
 }
-[data-testid=stBaseButton-segmented_controlActive], [data-testid=stBaseButton-pillsActive] { color: inherit; }
 [data-testid=stCaptionContainer], [data-testid=stTable] th { color: inherit; opacity: .85; }
 @media (max-width: 640px) {
   [data-testid=stMainBlockContainer] h1 { font-size: 1.8rem; padding: .3rem 0 .8rem; }
