@@ -113,7 +113,7 @@ _STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 4.2rem; padding-bottom: 2rem; }
 /* The colour of a chosen button is too pale on its own tint. */
 button[data-variant=segmented_control][data-selected=true], button[data-variant=pills][data-selected=true] {
-  color: inherit; font-weight: 700;
+  color: inherit !important; font-weight: 700;
 }
 [data-testid=stCaptionContainer], [data-testid=stTable] th { color: inherit; opacity: .85; }
 @media (max-width: 640px) {
