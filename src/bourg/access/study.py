@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 
 from bourg.access.crosswalk import Family, family
-from bourg.access.facilities import Facilities, facilities_from_snapshot, merge_facilities, with_changes
+from bourg.access.facilities import Facilities, with_changes
 from bourg.access.graph import MODE_LABELS, MODES, Snapped
 from bourg.access.isochrones import MINUTES, Isochrone, isochrones
 from bourg.access.networks import InstalledNetwork, network_for
 from bourg.access.points import Places, check_mode, place
-from bourg.access.population import Population, population_points
+from bourg.access.population import Population
 from bourg.access.reach import join_nearest, minutes_text, reach_indicators, share_curve, unserved_places
 from bourg.access.travel import limit_seconds, nearest, nearest_by_kind
 from bourg.indicators.parameters import parameter
@@ -25,8 +25,6 @@ from bourg.settings import Settings
 from bourg.store.snapshot import Snapshot
 
 LIMIT_MIN = 30.0
-# Within a degree of longitude or latitude less than this, what is around counts for the facilities.
-_MARGIN_DEGREES = 0.02
 Change = tuple[float, float, str]
 
 
@@ -99,18 +97,12 @@ class TownAccess:
     @cached_property
     def population(self) -> Population:
         """Where the inhabitants live, and by which method it is known."""
-        streets = self.installed
-        return population_points(self.snapshot, self.code, dwellings=(streets.dwellings, streets.network.bbox))
+        return self.installed.inhabitants_of(self.snapshot, self.code)
 
     @cached_property
     def facilities(self) -> Facilities:
         """Facilities of the snapshot and of the extract, inside the box of the network."""
-        west, south, east, north = self.installed.network.bbox
-        margin = _MARGIN_DEGREES
-        around = west - margin, south - margin, east + margin, north + margin
-        return merge_facilities(
-            facilities_from_snapshot(self.snapshot, None, around, counts=True), self.installed.facilities
-        )
+        return self.installed.facilities_of(self.snapshot)
 
     @property
     def demo(self) -> bool:

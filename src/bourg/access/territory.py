@@ -18,18 +18,14 @@ from bourg.access.catchments import (
     sensitivity_band,
 )
 from bourg.access.crosswalk import Family, family
-from bourg.access.facilities import facilities_from_snapshot, merge_facilities
 from bourg.access.network import open_network
 from bourg.access.networks import InstalledNetwork
 from bourg.access.parallel import nearest_partitioned
 from bourg.access.points import check_mode
-from bourg.access.population import population_points
 from bourg.access.reach import join_nearest, reach_indicators
 from bourg.access.travel import matrix
 from bourg.errors import ParameterError
 from bourg.store.snapshot import Snapshot
-
-_MARGIN_DEGREES = 0.02
 
 
 @dataclass(frozen=True)
@@ -182,12 +178,8 @@ def _territory(
             where=installed.name,
             next_step="choisissez un autre réseau ou un autre département : bourg network list.",
         )
-    people = population_points(
-        snapshot, chosen["code"].to_list(), dwellings=(installed.dwellings, installed.network.bbox)
-    ).table
+    people = installed.inhabitants_of(snapshot, chosen["code"].to_list()).table
     points = people.join(chosen.select("code", "departement"), on="code", how="left", maintain_order="left")
-    around = west - _MARGIN_DEGREES, south - _MARGIN_DEGREES, east + _MARGIN_DEGREES, north + _MARGIN_DEGREES
-    every = merge_facilities(facilities_from_snapshot(snapshot, [wanted.id], around, counts=True), installed.facilities)
-    facilities = every.of(wanted.id)
+    facilities = installed.facilities_of(snapshot, [wanted.id]).of(wanted.id)
     names = table.select("code", "name").join(points.group_by("code").agg(pl.col("demo").any()), on="code", how="inner")
     return _Territory(wanted, points, facilities, names)

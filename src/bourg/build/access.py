@@ -8,11 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from bourg.access.facilities import facilities_from_snapshot, merge_facilities
 from bourg.access.graph import MODES, SNAP_OK
 from bourg.access.networks import InstalledNetwork, installed_networks
 from bourg.access.points import place
-from bourg.access.population import population_points
 from bourg.access.reach import join_nearest, quarter_hour, reach_indicators
 from bourg.access.travel import nearest_by_kind
 from bourg.indicators.parameters import parameter
@@ -28,7 +26,6 @@ _READ = (
     *_REGISTRY, "population_cells", "iris", "equipment", "equipment_points",
     "culture_places", "cinemas", "health_facilities", "france_services", "maternities",
 )  # fmt: skip
-_MARGIN_DEGREES = 0.02
 
 
 @dataclass(frozen=True)
@@ -108,11 +105,9 @@ def _extent(item: InstalledNetwork) -> tuple[float, str]:
 
 def _network_times(item: InstalledNetwork, view: Any, codes: list[str], rules: dict[str, Any]) -> pl.DataFrame:  # noqa: ANN401
     # A figure that is published never rests on generated squares.
-    people = population_points(view, codes, dwellings=(item.dwellings, item.network.bbox), generate=False).table
+    people = item.inhabitants_of(view, codes, generate=False).table
     points = people.filter(pl.col("method").is_in(rules["methods"]) & pl.col("inhabitants").is_not_null())
-    west, south, east, north = item.network.bbox
-    around = (west - _MARGIN_DEGREES, south - _MARGIN_DEGREES, east + _MARGIN_DEGREES, north + _MARGIN_DEGREES)
-    facilities = merge_facilities(facilities_from_snapshot(view, None, around, counts=True), item.facilities).table
+    facilities = item.facilities_of(view).table
     parts = []
     for mode in MODES:
         starts = place(item.network, points.select("point_id", "longitude", "latitude"), mode)

@@ -37,23 +37,25 @@ def guards() -> dict[str, Guard]:
     Raises
     ------
     DeclarationError
-        When a rule names an unknown indicator, or protects one that is not a count.
+        When an indicator names an unknown rule or count, or one that is not a count under the same rule.
     """
-    known = load_indicators()
+    known, rules = load_indicators(), secrecy_rules()
     found: dict[str, Guard] = {}
-    for rule in secrecy_rules().values():
-        for table in rule.tables:
-            names = (table.indicator, *table.derived)
-            if strangers := [name for name in names if name not in known or name in found]:
-                raise DeclarationError(
-                    f"La règle de secret « {rule.id} » nomme un indicateur inconnu ou déjà protégé.",
-                    where=", ".join(strangers),
-                )
-            if known[table.indicator].declaration.kind != "count":
-                raise DeclarationError(
-                    f"La règle de secret « {rule.id} » protège des dénombrements.", where=table.indicator
-                )
-            found |= dict.fromkeys(names, Guard(rule, table.indicator))
+    for name, item in known.items():
+        declared = item.declaration
+        if declared.secrecy_rule is None:
+            continue
+        if declared.secrecy_rule not in rules:
+            raise DeclarationError(f"La règle de secret « {declared.secrecy_rule} » n'existe pas.", where=name)
+        base = declared.protected_count or name
+        counted = known.get(base)
+        if counted is None or counted.declaration.kind != "count":
+            raise DeclarationError(
+                f"La règle de secret « {declared.secrecy_rule} » protège des dénombrements.", where=f"{name} : {base}"
+            )
+        if counted.declaration.secrecy_rule != declared.secrecy_rule:
+            raise DeclarationError("Un chiffre et le dénombrement dont il vient n'ont pas la même règle.", where=name)
+        found[name] = Guard(rules[declared.secrecy_rule], base)
     return found
 
 

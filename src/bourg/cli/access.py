@@ -17,9 +17,7 @@ from bourg.text import format_number
 if TYPE_CHECKING:
     import polars as pl
 
-    from bourg.access.networks import InstalledNetwork
     from bourg.access.study import Reach, TownAccess
-    from bourg.settings import Settings
 
 network_app = typer.Typer(
     name="network", cls=FrenchGroup, no_args_is_help=True, rich_markup_mode=None,
@@ -119,13 +117,14 @@ def network_times(
     as_json: JsonOption = False,
 ) -> None:
     """Calcule les temps d'accès de départements entiers, un morceau par département."""  # noqa: D401 - French
+    from bourg.access.networks import network_named  # noqa: PLC0415
     from bourg.access.territory import territory_times  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
     _check_output(output)
     settings = settings_of()
     found = territory_times(
-        open_observatory(settings).snapshot, _chosen_network(settings, network), departement or [], mode.value, to,
+        open_observatory(settings).snapshot, network_named(settings, network), departement or [], mode.value, to,
         limit_min=limit, scheduler=scheduler,
     )  # fmt: skip
     _write_rows(found.communes, output)
@@ -159,13 +158,14 @@ def network_catchment(
     as_json: JsonOption = False,
 ) -> None:
     """Calcule l'offre pour 10 000 habitants, concurrence des voisins comprise (2SFCA, E2SFCA, 3SFCA, type APL)."""  # noqa: D401
+    from bourg.access.networks import network_named  # noqa: PLC0415
     from bourg.access.territory import territory_catchment  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
     _check_output(output)
     settings = settings_of()
     rows, made = territory_catchment(
-        open_observatory(settings).snapshot, _chosen_network(settings, network), departement or [], mode.value, to,
+        open_observatory(settings).snapshot, network_named(settings, network), departement or [], mode.value, to,
         variant=variant.value,
     )  # fmt: skip
     _write_rows(rows, output)
@@ -194,20 +194,6 @@ def _write_rows(rows: pl.DataFrame, output: Path) -> None:
             rows.write_parquet(output)
 
 
-def _chosen_network(settings: Settings, name: str | None) -> InstalledNetwork:
-    from bourg.access.networks import installed_networks  # noqa: PLC0415
-
-    known = {item.name: item for item in installed_networks(settings)}
-    if name is None and len(known) == 1:
-        return next(iter(known.values()))
-    if name not in known:
-        raise ParameterError(
-            f"Aucun réseau ne s'appelle « {name[:60]} »." if name else "Il faut choisir un réseau.",
-            next_step=f"réseaux installés : {', '.join(known) or 'aucun (bourg network build FICHIER)'}.",
-        )
-    return known[name]
-
-
 @app.command(cls=FrenchCommand)
 def access(
     commune: TownArgument,
@@ -222,13 +208,14 @@ def access(
     as_json: JsonOption = False,
 ) -> None:
     """Dit en combien de temps les habitants atteignent un équipement, à pied, à vélo ou en voiture."""
+    from bourg.access.networks import network_named  # noqa: PLC0415
     from bourg.access.study import open_town_access  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
     settings = settings_of()
     observatory = open_observatory(settings)
     match = observatory.index.resolve(commune)
-    chosen = _chosen_network(settings, network) if network is not None else None
+    chosen = network_named(settings, network) if network is not None else None
     study = open_town_access(observatory.snapshot, settings, match.code, name=match.name, network=chosen)
     reach = study.reach(mode.value, to, limit_min=limit)
     if geojson:

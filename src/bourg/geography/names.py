@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import polars as pl
+
+from bourg.text import unaccented
 
 # INSEE, TNCC (type de nom en clair): article, and the word that joins the name to what precedes.
 ARTICLES = {0: "", 1: "", 2: "Le ", 3: "La ", 4: "Les ", 5: "L'", 6: "Aux ", 7: "Las ", 8: "Los "}
@@ -16,7 +17,6 @@ _ABBREVIATIONS = {
     "st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes", "s": "sur", "ss": "sous",
     "mt": "mont", "chat": "chateau", "lez": "les",
 }  # fmt: skip
-_LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o"})
 
 
 def with_article(name: pl.Expr, tncc: pl.Expr) -> pl.Expr:
@@ -40,7 +40,5 @@ def normalise_name(text: str) -> str:
     >>> normalise_name("St-Étienne s/ Loire")
     'saint etienne sur loire'
     """
-    plain = unicodedata.normalize("NFKD", text.translate(_LIGATURES).lower())
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    words = re.findall(r"[a-z0-9]+", plain)
+    words = re.findall(r"[a-z0-9]+", unaccented(text))
     return " ".join(_ABBREVIATIONS.get(word, word) for word in words)

@@ -43,6 +43,10 @@ class Declaration(BaseModel):
         Whether more is better; most figures are ``neutral``.
     secrecy
         French text of the secrecy rule, or ``None`` when the inputs have none.
+    secrecy_rule
+        Rule applied to the values before publication (parameter ``secrecy_rules``); it protects a count.
+    protected_count
+        Count whose secret cells this value would give away: it is secret with them. ``None`` for the count itself.
     decimals
         Decimals shown.
     period
@@ -70,6 +74,8 @@ class Declaration(BaseModel):
     limits: Text
     reference: Text
     series_break: str | None = None
+    secrecy_rule: str | None = None
+    protected_count: str | None = None
     fallback: Mapping[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -78,6 +84,10 @@ class Declaration(BaseModel):
             raise ValueError(f"le thème « {self.theme} » n'existe pas")
         if not self.id.startswith(f"{self.theme}."):
             raise ValueError(f"l'identifiant doit commencer par le thème « {self.theme}. »")
+        if self.secrecy_rule and not self.secrecy:
+            raise ValueError("la règle de secret appliquée doit être dite dans « secrecy »")
+        if self.secrecy_rule and self.kind != "count" and not self.protected_count:
+            raise ValueError("une règle de secret protège un dénombrement : nommez-le dans « protected_count »")
         if len(set(self.levels)) != len(self.levels):
             raise ValueError("un niveau est déclaré deux fois")
         return self

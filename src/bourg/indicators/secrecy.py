@@ -39,15 +39,6 @@ class SecrecyError(BourgError, ValueError):
     http_status = 500
 
 
-class SecrecyTable(BaseModel):
-    """A count that a rule protects, and the indicators that would give its cells away: they are secret with it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    indicator: str
-    derived: tuple[str, ...] = ()
-
-
 class SecrecyRule(BaseModel):
     """A declared rule; ``protection`` is how far above its value the range of a secret cell must go."""
 
@@ -59,7 +50,6 @@ class SecrecyRule(BaseModel):
     label: str
     dominance: float | None = Field(default=None, gt=0, le=1)
     protection: float | None = Field(default=None, gt=0)
-    tables: tuple[SecrecyTable, ...] = ()
 
 
 @cache

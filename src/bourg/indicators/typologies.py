@@ -7,7 +7,6 @@ dropped. Festivals are events: they have their own category and are never counte
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bourg.errors import DeclarationError, ParameterError
+from bourg.text import unaccented
 
 UNCLASSIFIED = "non_classe"
 FESTIVAL = "festival"
@@ -50,14 +50,18 @@ class Typology(BaseModel):
 
 def normalise_label(text: str) -> str:
     """Return the comparison key of a type label: ``"MONUMENTS "`` and ``"Monument"`` have the same."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    spaced = re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
+    spaced = re.sub(r"[^a-z0-9]+", " ", unaccented(text)).strip()
     return re.sub(r"\b([a-z]{3,})[sx]\b", r"\1", spaced)
 
 
 def normalised(types: pl.Expr) -> pl.Expr:
     """Return :func:`normalise_label` for a whole column."""
-    plain = types.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
+    plain = (
+        types.str.to_lowercase()
+        .str.replace_many({"œ": "oe", "æ": "ae"})
+        .str.normalize("NFKD")
+        .str.replace_all(r"\p{M}", "")
+    )
     spaced = plain.str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
     return spaced.str.replace_all(r"\b([a-z]{3,})[sx]\b", "$1")
 

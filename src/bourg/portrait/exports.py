@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +30,7 @@ import polars as pl
 from bourg.indicators.registry import get_indicator
 from bourg.indicators.theme_labels import THEMES
 from bourg.portrait.comparison import TownTable
+from bourg.text import unaccented
 
 COLUMNS = (
     "theme", "indicateur", "libelle", "unite", "code_insee", "commune", "valeur", "texte", "statut", "periode",
@@ -114,12 +115,7 @@ def comparison_json(table: TownTable, values: pl.DataFrame, snapshot: Mapping[st
 
 def file_name(table: TownTable, extension: str) -> str:
     """Return ``comparaison-millau-redon.csv``: plain letters only, short whatever the towns."""
-    words = []
-    for name in table.towns.values():
-        plain = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "OE"))
-        kept = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
-        words += "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in kept).split()
-    text = "-".join(words)
+    text = "-".join(word for name in table.towns.values() for word in re.findall(r"[a-z0-9]+", unaccented(name)))
     if len(text) > 80:
         text = f"{len(table.towns)}-communes-" + "-".join(table.towns).lower()
     return f"comparaison-{text}.{extension}"

