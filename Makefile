@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help install run test lint format bench docs clean
+.PHONY: help install run test lint audit format bench docs clean
 
 help:
 	@echo "make install  prépare .venv"
 	@echo "make run      ouvre l'observatoire sur http://localhost:8501"
 	@echo "make test     passe les tests"
 	@echo "make lint     vérifie le style, les types et la documentation"
+	@echo "make audit    demande au réseau les failles connues des dépendances"
 	@echo "make bench    mesure la vitesse face aux outils voisins"
 
 $(VENV)/bin/python:
@@ -41,6 +42,15 @@ lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/audit.py
+
+# In an environment of its own: the auditor and what it needs are no dependency of ours.
+audit: $(DEV_STAMP)
+	$(BIN)/python tools/audit.py
+	@$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip
+	cd src/bourg/web && ../../../$(BIN)/npm audit --omit=dev
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .

@@ -32,13 +32,13 @@ import numpy as np
 import polars as pl
 
 import peers
-from bourg.access.graph import MODES
-from bourg.access.isochrones import isochrones
-from bourg.access.network import build_network
-from bourg.access.points import NetworkLike
-from bourg.access.search import Search
-from bourg.access.synthetic import grid_network, national_graph
-from bourg.access.travel import matrix, nearest_nodes
+from bourg.access.network.build import build_network
+from bourg.access.network.graph import MODES
+from bourg.access.network.synthetic import grid_network, national_graph
+from bourg.access.travel.isochrones import isochrones
+from bourg.access.travel.points import NetworkLike
+from bourg.access.travel.search import Search
+from bourg.access.travel.times import matrix, nearest_nodes
 
 PEERS = Path(__file__).with_name("access_peers.py")
 FACILITIES, ORIGINS, DESTINATIONS = 1_000, 2_000, 200

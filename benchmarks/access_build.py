@@ -29,7 +29,7 @@ print(json.dumps({{"wall": time.perf_counter() - start, "cpu": usage.ru_utime + 
 """
 OURS = """
 from pathlib import Path
-from bourg.access.network import build_network
+from bourg.access.network.build import build_network
 network = build_network([Path(sys.argv[1])], Path(sys.argv[2]) / "network")
 size = network.manifest["counts"]["nodes"]
 """

@@ -87,6 +87,13 @@ BENCHMARKS = (
         "--home",
     ),
     Benchmark(
+        "pdf",
+        "Portraits en PDF",
+        "Mettre en page le portrait de 30 communes de toute taille, face à WeasyPrint sur leur page publique (variable "
+        "BOURG_PEERS). Objectif : moins de 500 ms par PDF.",
+        "--home",
+    ),
+    Benchmark(
         "map_page",
         "Carte des lieux culturels",
         "90 000 lieux et les contours : notre carte face à une page folium servie par la même machine. Objectifs : "

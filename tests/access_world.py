@@ -10,12 +10,16 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from bourg.access.network import Network, build_network
+from bourg.access.network.build import build_network
+from bourg.access.network.store import Network
 
 # One kilometre at the latitude of the test worlds.
 LAT = 47.0
 KM_LAT = 1000 / (6_371_008.8 * math.pi / 180)
 KM_LON = KM_LAT / math.cos(math.radians(LAT))
+RESIDENTIAL = {"highway": "residential"}
+# Corners of a block of 100 m.
+BLOCK = ((0, 0), (0.1, 0), (0.1, 0.1), (0, 0.1))
 
 
 @dataclass
@@ -26,13 +30,26 @@ class World:
     ways: list[tuple[int, list[int], dict[str, str]]] = field(default_factory=list)
     relations: list[tuple[list[tuple[str, int, str]], dict[str, str]]] = field(default_factory=list)
 
+    @classmethod
+    def at(cls, *places: tuple[float, float]) -> World:
+        """Return a world of nodes without tags, numbered from 1."""
+        world = cls()
+        for ref, (east, north) in enumerate(places, start=1):
+            world.node(ref, east, north)
+        return world
+
+    @classmethod
+    def crossings(cls, n: int) -> World:
+        """Return the nodes of ``n`` by ``n`` crossings, 200 m apart, numbered from 1 row by row."""
+        return cls.at(*((0.2 * (i % n), 0.2 * (i // n)) for i in range(n * n)))
+
     def node(self, ref: int, east: float, north: float, **tags: str) -> int:
         self.nodes[ref] = (2 + east * KM_LON, LAT + north * KM_LAT, _keys(tags))
         return ref
 
     def way(self, refs: list[int], tags: dict[str, str], ref: int = 0) -> int:
         ref = ref or 1000 + len(self.ways)
-        self.ways.append((ref, refs, tags))
+        self.ways.append((ref, refs, dict(tags)))
         return ref
 
     def restriction(self, start: int, via: int, end: int, **tags: str) -> None:
@@ -107,3 +124,21 @@ def travel(network: Network, mode: str, start: tuple[float, float], end: tuple[f
         for e in range(graph.indptr[node], graph.indptr[node + 1]):
             heapq.heappush(queue, (seconds + float(graph.seconds[e]), int(graph.heads[e])))
     return best if math.isfinite(best) else None
+
+
+def grid_town(n: int = 6) -> World:
+    """A town of ``n`` by ``n`` junctions, 200 m apart, with a bend in every east-west street."""
+    world = World.crossings(n)
+    for i in range(n):
+        for j in range(n):
+            world.node(1001 + i * n + j, 0.2 * j + 0.1, 0.2 * i + 0.01)
+    for i in range(n):
+        row = [ref for j in range(n) for ref in (1 + i * n + j, 1001 + i * n + j)][:-1]
+        world.way(row, RESIDENTIAL)
+        world.way([1 + k * n + i for k in range(n)], RESIDENTIAL)
+    return world
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path

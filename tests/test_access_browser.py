@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bourg.access.demo import install_demo_streets
+from bourg.access.network.demo import install_demo_streets
 from bourg.portrait.observatory import Observatory
 from bourg.settings import Settings
 from browser_tools import Watch, link_libraries, running_browser, running_server

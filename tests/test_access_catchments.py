@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bourg.access.catchments import (
+from bourg.access.travel.catchments import (
     apl_type,
     default_weights,
     floating_catchment,

@@ -11,10 +11,10 @@ import pytest
 import shapely
 import yaml
 
-from bourg.access import facilities as fa
-from bourg.access.crosswalk import Family, families, families_of_tags, family, groups, osm_tags
-from bourg.access.duplicates import merge_family, name_words, same_name
-from bourg.access.osm_places import INCOMPLETE, dwellings_of_extract, named_places_of_extract
+from bourg.access.places import facilities as fa
+from bourg.access.places.crosswalk import Family, families, families_of_tags, family, groups, osm_tags
+from bourg.access.places.duplicates import merge_family, name_words, same_name
+from bourg.access.places.osm_places import INCOMPLETE, dwellings_of_extract, named_places_of_extract
 from bourg.errors import ParameterError, SourceFormatError
 from bourg.store.snapshot import Snapshot
 

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 import shapely
 
-from bourg.access.field import runs_kernel
-from bourg.access.isochrones import MINUTES, Isochrone, Outline, Streets, isochrones, streets_within
-from bourg.access.points import place
-from bourg.access.search import Search
-from bourg.access.synthetic import METRES_PER_DEGREE, SyntheticNetwork, grid_network, street_network
-from bourg.access.travel import limit_seconds
+from bourg.access.network.synthetic import METRES_PER_DEGREE, SyntheticNetwork, grid_network, street_network
+from bourg.access.travel.field import runs_kernel
+from bourg.access.travel.isochrones import MINUTES, Isochrone, Outline, Streets, isochrones, streets_within
+from bourg.access.travel.points import place
+from bourg.access.travel.search import Search
+from bourg.access.travel.times import limit_seconds
 from bourg.errors import ParameterError
 
 CENTRE = np.array([[2.5, 46.5]])

@@ -11,8 +11,7 @@ import pytest
 from pyproj import Transformer
 
 import world
-from bourg.access.catchments import Variant
-from bourg.access.networks import (
+from bourg.access.network.installed import (
     InstalledNetwork,
     NoNetworkError,
     install_network,
@@ -20,9 +19,10 @@ from bourg.access.networks import (
     network_for,
     remove_network,
 )
-from bourg.access.population import population_points
+from bourg.access.places.population import population_points
 from bourg.access.study import TownAccess, open_town_access
 from bourg.access.territory import territory_catchment, territory_times
+from bourg.access.travel.catchments import Variant
 from bourg.build import build
 from bourg.cli import main
 from bourg.errors import ParameterError, SourceUnavailableError

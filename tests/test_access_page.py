@@ -15,15 +15,15 @@ import shapely
 from pyproj import Transformer
 from streamlit.testing.v1 import AppTest
 
-from bourg.access.crosswalk import family
-from bourg.access.demo import install_demo_streets
-from bourg.access.networks import installed_networks
-from bourg.access.points import place
-from bourg.access.population import Population
-from bourg.access.reach import join_nearest, reach_indicators, share_curve
-from bourg.access.sectors import with_sectors
+from bourg.access.network.demo import install_demo_streets
+from bourg.access.network.installed import installed_networks
+from bourg.access.places.crosswalk import family
+from bourg.access.places.population import Population
+from bourg.access.places.sectors import with_sectors
 from bourg.access.study import Reach, TownAccess, open_town_access
-from bourg.access.travel import nearest
+from bourg.access.travel.points import place
+from bourg.access.travel.reach import join_nearest, reach_indicators, share_curve
+from bourg.access.travel.times import nearest
 from bourg.dashboard.views.acces_data import Desk, difference, minute_curve, people_shapes
 from bourg.dashboard.views.acces_map import PALETTE, isochrone_sentence, map_bounds, map_layers
 from bourg.dashboard.views.acces_state import MOST_CHANGES, AccessState

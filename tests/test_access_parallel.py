@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from distributed import Client, LocalCluster
 
-from bourg.access.parallel import buffered, cut, nearest_partitioned, run_partitioned, top_speed
-from bourg.access.points import place
-from bourg.access.synthetic import METRES_PER_DEGREE, SyntheticNetwork, grid_network
-from bourg.access.travel import BEYOND, OK, UNREACHABLE, UNSNAPPED, nearest
+from bourg.access.network.synthetic import METRES_PER_DEGREE, SyntheticNetwork, grid_network
+from bourg.access.travel.parallel import buffered, cut, nearest_partitioned, run_partitioned, top_speed
+from bourg.access.travel.points import place
+from bourg.access.travel.times import BEYOND, OK, UNREACHABLE, UNSNAPPED, nearest
 from bourg.errors import ParameterError, SourceUnavailableError
 
 TOWN = partial(grid_network, 40, 40, dropped=0.42, one_way=0.3, jitter=0.3, seed=6)

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 import shapely
 
-from bourg.access.osm_places import dwellings_of_extract
-from bourg.access.population import population_points, read_addresses
+from bourg.access.places.addresses import read_addresses
+from bourg.access.places.osm_places import dwellings_of_extract
+from bourg.access.places.population import population_points
 from bourg.errors import ParameterError, SourceFormatError, UnknownTerritoryError
 from bourg.store.snapshot import Snapshot
 

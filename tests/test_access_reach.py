@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bourg.access.reach import (
+from bourg.access.travel.reach import (
     join_nearest,
     minutes_text,
     quarter_hour,

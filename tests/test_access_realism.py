@@ -33,8 +33,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from access_world import World, travel
-from bourg.access.network import Network
+from access_world import BLOCK, RESIDENTIAL, World, travel
+from bourg.access.network.store import Network
 
 ONEWAY = {"highway": "residential", "oneway": "yes"}
 FERRY = {"route": "ferry"}
@@ -151,9 +151,7 @@ def network_length(network: Network, i: int) -> float:
 
 @pytest.mark.parametrize(("text", "minutes"), [("00:10", 10), ("10", 10), ("1:05:00", 65), ("PT1H5M", 65), ("soon", 4)])
 def test_a_ferry_takes_its_declared_time(tmp_path: Path, text: str, minutes: float) -> None:
-    world = World()
-    for ref, east in ((1, 0), (2, 0.4), (3, 1), (4, 0.4)):
-        world.node(ref, east, 0 if ref < 4 else 0.5)
+    world = World.at((0, 0), (0.4, 0), (1, 0), (0.4, 0.5))
     world.way([1, 2, 3], {**FERRY, "duration": text})
     # A quay in the middle cuts the ferry in two segments: they share the time.
     world.way([2, 4], {"highway": "footway"})
@@ -162,18 +160,14 @@ def test_a_ferry_takes_its_declared_time(tmp_path: Path, text: str, minutes: flo
     assert travel(network, "car", world.place(1), world.place(3)) is None
 
 
-def ring(world: World, tags: dict[str, str]) -> None:
+def ring(tags: dict[str, str]) -> World:
     """A street of 1 km from 2 to 3 with these tags, streets 1–2 and 3–4 at its ends, and a way round of 3 km."""
-    world.node(1, -1, 0)
-    world.node(2, 0, 0)
-    world.node(3, 1, 0)
-    world.node(4, 2, 0)
-    world.node(5, 0, 1)
-    world.node(6, 1, 1)
+    world = World.at((-1, 0), (0, 0), (1, 0), (2, 0), (0, 1), (1, 1))
     world.way([1, 2], {"highway": "tertiary", "maxspeed": "50"})
     world.way([3, 4], {"highway": "tertiary", "maxspeed": "50"})
     world.way([2, 5, 6, 3], {"highway": "tertiary", "maxspeed": "50"}, ref=77)
     world.way([2, 3], tags, ref=88)
+    return world
 
 
 def uses_shortcut(world: World, network: Network, mode: str, kmh: float) -> bool:
@@ -187,8 +181,7 @@ DESTINATION = {"highway": "residential", "motor_vehicle": "destination"}
 
 
 def test_through_traffic_avoids_a_street_for_residents(tmp_path: Path) -> None:
-    world = World()
-    ring(world, DESTINATION)
+    world = ring(DESTINATION)
     network = world.build(tmp_path)
     assert not uses_shortcut(world, network, "car", 42.5)
     assert uses_shortcut(world, network, "bike", 15)
@@ -204,8 +197,7 @@ def test_through_traffic_avoids_a_street_for_residents(tmp_path: Path) -> None:
 
 
 def test_a_trip_inside_a_pocket_stays_inside(tmp_path: Path) -> None:
-    world = World()
-    ring(world, DESTINATION)
+    world = ring(DESTINATION)
     world.node(7, 0.5, -0.4)
     world.way([3, 7], DESTINATION)
     network = world.build(tmp_path)
@@ -214,24 +206,23 @@ def test_a_trip_inside_a_pocket_stays_inside(tmp_path: Path) -> None:
 
 
 def test_streets_behind_a_pocket_are_reached(tmp_path: Path) -> None:
-    world = World()
-    ring(world, {"highway": "residential"})
+    world = ring(RESIDENTIAL)
     world.node(8, 0.5, -1)
     world.node(9, 0.5, -1.5)
     world.way([2, 8], DESTINATION)
-    world.way([8, 9], {"highway": "residential"})
+    world.way([8, 9], RESIDENTIAL)
     network = world.build(tmp_path)
     assert travel(network, "car", world.place(1), world.place(9)) is not None
     assert travel(network, "car", world.place(9), world.place(1)) is not None
     assert network.manifest["modes"]["car"]["enclave_segments"] == 1
 
 
-def middle(world: World, **tags: str) -> None:
+def middle(**tags: str) -> World:
     """A street of 1 km with something on its middle."""
-    world.node(1, 0, 0)
+    world = World.at((0, 0), (0.5, 0), (1, 0))
     world.node(2, 0.5, 0, **tags)
-    world.node(3, 1, 0)
-    world.way([1, 2, 3], {"highway": "residential"})
+    world.way([1, 2, 3], RESIDENTIAL)
+    return world
 
 
 def fewest_seconds(edges: dict[tuple[int, int], dict[str, str]], start: tuple[int, int], end: tuple[int, int]) -> float:
@@ -271,16 +262,14 @@ def fewest_seconds(edges: dict[tuple[int, int], dict[str, str]], start: tuple[in
 @pytest.mark.parametrize("seed", range(6))
 def test_pockets_are_exact_on_random_towns(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    world, edges, n = World(), {}, 5
-    for i in range(n * n):
-        world.node(i + 1, 0.2 * (i % n), 0.2 * (i // n))
+    edges, n = {}, 5
+    world = World.crossings(n)
     for i in range(n * n):
         for j in ([i + 1] if i % n < n - 1 else []) + ([i + n] if i // n < n - 1 else []):
             # A comb of open streets joins everything; the others are anything.
             comb = j == i + n or i < n
             kind = 0 if comb else int(rng.integers(4))
-            tags = {"highway": "residential"}
-            tags |= ({}, {"vehicle": "destination"}, {"vehicle": "destination"}, {"oneway": "yes"})[kind]
+            tags = RESIDENTIAL | ({}, {"vehicle": "destination"}, {"vehicle": "destination"}, {"oneway": "yes"})[kind]
             edges[i + 1, j + 1] = tags
             world.way([i + 1, j + 1], tags)
     network = world.build(tmp_path)
@@ -316,8 +305,7 @@ CROSSINGS = {
 @pytest.mark.parametrize("case", CROSSINGS)
 def test_what_stands_on_a_node_stops_or_delays(tmp_path: Path, case: str) -> None:
     tags, expected = CROSSINGS[case]
-    world = World()
-    middle(world, **tags)
+    world = middle(**tags)
     network = world.build(tmp_path)
     for mode, delay in expected.items():
         seconds = travel(network, mode, world.place(1), world.place(3))
@@ -331,103 +319,12 @@ def test_what_stands_on_a_node_stops_or_delays(tmp_path: Path, case: str) -> Non
             assert seconds == pytest.approx(3600 / kmh + delay, abs=0.1)
 
 
-def cross(world: World) -> dict[str, int]:
-    """Four streets of 1 km meeting at 5 (south 1, east 2, north 3, west 4), and a way from north to east of 4 km."""
-    for ref, (x, y) in enumerate(((0, -1), (1, 0), (0, 1), (-1, 0), (0, 0)), start=1):
-        world.node(ref, x, y)
-    names = ("south", "east", "north", "west")
-    ways = {name: world.way([ref, 5], {"highway": "residential"}) for ref, name in enumerate(names, start=1)}
-    world.node(6, 1, 3)
-    world.way([3, 6, 2], {"highway": "residential"})
-    return ways
-
-
-def turn(world: World, folder: Path, mode: str) -> tuple[bool, bool]:
-    """Tell whether one turns from south to east at the crossing, and from west to east."""
-    network = world.build(folder)
-    kmh = {"foot": 5, "bike": 15, "car": 30}[mode]
-    found = []
-    for start in (1, 4):
-        seconds = travel(network, mode, world.between(start, 5, 0.1), world.between(2, 5, 0.1))
-        assert seconds is not None
-        found.append(seconds < 2.5 / kmh * 3600)
-    return found[0], found[1]
-
-
-TURNS = {
-    "none": ("", "", {"car": True, "bike": True, "foot": True}),
-    "no_right_turn": ("no_right_turn", "", {"car": False, "bike": False, "foot": True}),
-    "except bicycle": ("no_right_turn", "bicycle", {"car": False, "bike": True, "foot": True}),
-    "except motorcar": ("no_right_turn", "motorcar", {"car": True, "bike": False, "foot": True}),
-    "only north": ("only_straight_on", "", {"car": False, "bike": False, "foot": True}),
-}
-
-
-@pytest.mark.parametrize("case", TURNS)
-def test_turn_restrictions_bind_vehicles(tmp_path: Path, case: str) -> None:
-    kind, excepted, expected = TURNS[case]
-    for mode, allowed in expected.items():
-        world = World()
-        ways = cross(world)
-        if kind:
-            tags = {"restriction": kind} | ({"except": excepted} if excepted else {})
-            target = ways["north" if kind.startswith("only") else "east"]
-            world.restriction(ways["south"], 5, target, **tags)
-        # From the west, nothing is forbidden.
-        assert turn(world, tmp_path / mode, mode) == (allowed, True)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_turns_are_exact_on_random_towns(tmp_path: Path, seed: int) -> None:
-    rng = np.random.default_rng(100 + seed)
-    world, n = World(), 4
-    for i in range(n * n):
-        world.node(i + 1, 0.2 * (i % n), 0.2 * (i // n))
-    ways: dict[tuple[int, int], int] = {}
-    for i in range(1, n * n + 1):
-        for j in ([i + 1] if i % n else []) + ([i + n] if i + n <= n * n else []):
-            ways[i, j] = ways[j, i] = world.way([i, j], {"highway": "residential"})
-    streets = list(ways)
-    allowed: dict[tuple[int, int], set[int]] = {(a, b): {d for c, d in streets if c == b} for a, b in streets}
-    for k in rng.choice(len(streets), 20, replace=False):
-        a, b = streets[int(k)]
-        target = int(rng.choice([d for c, d in streets if c == b and d != a]))
-        only = bool(rng.integers(2))
-        world.restriction(ways[a, b], b, ways[b, target], restriction="only_straight_on" if only else "no_left_turn")
-        allowed[a, b] = {target} if only else allowed[a, b] - {target}
-    network = world.build(tmp_path)
-    assert network.manifest["modes"]["bike"]["turn_restrictions"] == 20
-    for _ in range(30):
-        start, end = (streets[int(k)] for k in rng.choice(len(streets), 2, replace=False))
-        if ways[start] == ways[end]:
-            continue
-        # Streets take the same time: count them from half a street to half a street.
-        reached, front, count = set(), {start, start[::-1]}, 1
-        while not front & {end, end[::-1]} and front:
-            reached |= front
-            front = {(b, d) for a, b in front for d in allowed[a, b]} - reached
-            count += 1
-        seconds = travel(network, "bike", world.between(*start), world.between(*end))
-        if front:
-            assert seconds == pytest.approx((count - 1) * 48, abs=0.5), (start, end)
-        else:
-            assert seconds is None
-
-
-def test_a_restriction_holds_in_a_street_for_residents(tmp_path: Path) -> None:
-    world = World()
-    ways = cross(world)
-    world.ways[0][2]["motor_vehicle"] = "destination"
-    world.restriction(ways["south"], 5, ways["east"], restriction="no_right_turn")
-    assert turn(world, tmp_path, "car") == (False, True)
-
-
 def test_untagged_main_street_of_a_village_is_limited_to_50(tmp_path: Path) -> None:
     world = World()
     for i in range(6):
         world.node(10 + i, 0.1 * i, 0)
         world.node(20 + i, 0.1 * i, 0.3)
-        world.way([10 + i, 20 + i], {"highway": "residential"})
+        world.way([10 + i, 20 + i], RESIDENTIAL)
     world.node(30, 4, 0)
     world.way([10, 11, 12, 13, 14, 15, 30], {"highway": "secondary"})
     network = world.build(tmp_path)
@@ -439,9 +336,7 @@ def test_untagged_main_street_of_a_village_is_limited_to_50(tmp_path: Path) -> N
 
 
 def test_a_pedestrian_square_is_walked_along_its_outline(tmp_path: Path) -> None:
-    world = World()
-    for ref, (x, y) in enumerate(((0, 0), (0.1, 0), (0.1, 0.1), (0, 0.1)), start=1):
-        world.node(ref, x, y)
+    world = World.at(*BLOCK)
     world.way([1, 2, 3, 4, 1], {"highway": "pedestrian", "area": "yes"})
     network = world.build(tmp_path)
     seconds = travel(network, "foot", world.place(1), world.place(3))
@@ -450,9 +345,7 @@ def test_a_pedestrian_square_is_walked_along_its_outline(tmp_path: Path) -> None
 
 
 def test_leaving_a_minor_street_costs_a_yield(tmp_path: Path) -> None:
-    world = World()
-    for ref, (x, y) in enumerate(((-1, 0), (0, 0), (1, 0), (0, -1)), start=1):
-        world.node(ref, x, y)
+    world = World.at((-1, 0), (0, 0), (1, 0), (0, -1))
     world.way([1, 2, 3], {"highway": "primary", "maxspeed": "50"})
     world.way([4, 2], {"highway": "residential", "maxspeed": "30"})
     network = world.build(tmp_path)

@@ -13,12 +13,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bourg.access.graph import SNAP_OK, SNAP_OUTSIDE, SNAP_TOO_FAR, Graph, Snapped
-from bourg.access.network import Network, build_network
-from bourg.access.points import place, unplaced
-from bourg.access.search import Search
-from bourg.access.synthetic import METRES_PER_DEGREE, directed_graph, grid_network, national_graph, street_network
-from bourg.access.travel import BEYOND, OK, UNREACHABLE, UNSNAPPED, matrix, nearest, nearest_by_kind, nearest_nodes
+from bourg.access.network.build import build_network
+from bourg.access.network.graph import SNAP_OK, SNAP_OUTSIDE, SNAP_TOO_FAR, Graph, Snapped
+from bourg.access.network.store import Network
+from bourg.access.network.synthetic import (
+    METRES_PER_DEGREE,
+    directed_graph,
+    grid_network,
+    national_graph,
+    street_network,
+)
+from bourg.access.travel.points import place, unplaced
+from bourg.access.travel.search import Search
+from bourg.access.travel.times import (
+    BEYOND,
+    OK,
+    UNREACHABLE,
+    UNSNAPPED,
+    matrix,
+    nearest,
+    nearest_by_kind,
+    nearest_nodes,
+)
 from bourg.errors import ParameterError
 
 
@@ -81,7 +97,7 @@ def on_nodes(nodes: list[int], spent: float = 0.0) -> Snapped:
 
 @given(st.data(), graphs())
 def test_sparse_matrix_is_that_of_a_plain_dijkstra(data: st.DataObject, graph: Graph) -> None:
-    from bourg.access.travel import matrix_arrays
+    from bourg.access.travel.times import matrix_arrays
 
     nodes = st.lists(st.integers(0, graph.n_nodes - 1), max_size=6)
     origins, destinations = data.draw(nodes), data.draw(nodes)

@@ -14,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from api_tools import ApiClient, Context, api_app
-from bourg.access.demo import install_demo_streets
+from bourg.access.network.demo import install_demo_streets
 from bourg.indicators.engine import STATUSES, USABLE
 from bourg.portrait.observatory import Observatory
 from bourg.settings import Settings

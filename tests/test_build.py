@@ -25,7 +25,8 @@ from bourg.errors import DeclarationError, SnapshotError, SourceUnavailableError
 from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators import registry as indicator_registry
 from bourg.indicators.registry import Declaration, load_indicators
-from bourg.indicators.secrecy import SecrecyRule, recoverable, territory_links
+from bourg.indicators.secrecy import SecrecyRule, territory_links
+from bourg.indicators.secrecy_audit import recoverable
 from bourg.indicators.tables import TableInput
 from bourg.indicators.units import FRANCE_WITHOUT_MAYOTTE, build_units
 from bourg.settings import Settings

@@ -11,10 +11,8 @@ import polars as pl
 import pytest
 
 from bourg.indicators.engine import STATUSES, TableInput, compute
+from bourg.indicators.rank_words import SetWords, comparison, rank_sentence
 from bourg.indicators.values import (
-    SetWords,
-    comparison,
-    rank_sentence,
     source_notes,
     status_explanation,
     status_label,

@@ -42,14 +42,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     def call(answer: Answer | None = None, **arguments: Any) -> dict[str, Any]:
         received: dict[str, Any] = {}
 
-        def component(_assets: str) -> Callable[..., Answer]:
-            def mount(**given: Any) -> Answer:
-                received.update(given["data"])
-                return answer or Answer()
+        def show(*_: str, **given: Any) -> Answer:
+            received.update(given["data"])
+            return answer or Answer()
 
-            return mount
-
-        monkeypatch.setattr(module, "_component", component)
+        monkeypatch.setattr(module, "show_component", show)
         options = {"key": "carte", "layers": [], "bounds": BOUNDS} | arguments
         return {"result": layer_map(**options), **received}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -12,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 import shapely
+from polars.testing import assert_frame_equal
 from pyproj import Transformer
 
 from bourg.errors import ArchiveError, SourceFormatError
-from bourg.sources.demo.grid import GRID_FILE, write_grid
+from bourg.sources.demo.grid import draw_grid
 from bourg.sources.demo.territory import build_territory
 from bourg.sources.model import get_source
 from bourg.sources.reading import read_resource
@@ -38,6 +38,17 @@ def read(path: Path) -> tuple[pl.DataFrame, ReadReport]:
 
 def written(path: Path, content: str) -> Path:
     path.write_text(content, encoding="utf-8")
+    return path
+
+
+def write_grid(path: Path, squares: pl.DataFrame) -> Path:
+    """Write squares of the demonstration as INSEE publishes its own: one CSV per area, in an archive."""
+    table = squares.select(
+        "area", idcar_200m=pl.format("CRS{}RES200mN{}E{}", "epsg", "north", "east"), lcog_geo="code", ind="ind"
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for (area,), part in table.partition_by("area", as_dict=True, include_key=False).items():
+            archive.writestr(f"carreaux_200m_{area}.csv", part.write_csv())
     return path
 
 
@@ -141,10 +152,10 @@ def test_squares_of_the_demonstration(tmp_path: Path, registry: dict[str, pl.Dat
     territory = build_territory(
         registry["communes"], registry["iris"], departements=("48", "55", "974", "976"), outlines=outlines
     )
-    path = write_grid(tmp_path / "one", territory, registry["iris"], 7)
-    assert path.name == GRID_FILE
-    assert path.read_bytes() == write_grid(tmp_path / "two", territory, registry["iris"], 7).read_bytes()
-    frame, report = read(path)
+    squares, again = (draw_grid(territory, registry["iris"], np.random.default_rng(7)) for _ in range(2))
+    assert_frame_equal(squares, again)
+    assert (squares.select("north", "east") % 200 == 0).to_numpy().all()
+    frame, report = read(write_grid(tmp_path / "carreaux.zip", squares))
     assert not report.rejected
     assert frame["cell_id"].n_unique() == frame.height
     # Mayotte is not gridded by INSEE, and its inhabitants are not in this census.
@@ -169,17 +180,3 @@ def test_squares_of_the_demonstration(tmp_path: Path, registry: dict[str, pl.Dat
     # Only a commune too small for any middle keeps a square of its own.
     alone = frame.with_columns(inside=pl.Series(inside)).filter(~pl.col("inside"))
     assert alone.height <= 5
-
-
-def test_squares_of_the_demonstration_have_the_official_columns(
-    tmp_path: Path, registry: dict[str, pl.DataFrame]
-) -> None:
-    territory = build_territory(registry["communes"], registry["iris"], departements=("48",))
-    with zipfile.ZipFile(write_grid(tmp_path, territory, registry["iris"], 1)) as archive:
-        assert archive.namelist() == ["carreaux_200m_met.csv"]
-        table = pl.read_csv(io.BytesIO(archive.read("carreaux_200m_met.csv")))
-    assert table.columns == HEADER.split(",")[:8]
-    corners = table["idcar_200m"].str.extract_groups(r"N(\d+)E(\d+)$").struct.unnest().cast(pl.Int64)
-    assert (corners["1"] % 200 == 0).all()
-    assert (corners["2"] % 200 == 0).all()
-    assert table.filter((pl.col("men") < 11) != (pl.col("i_est_200") == 1)).is_empty()

@@ -17,11 +17,11 @@ from bourg.indicators.secrecy import (
     apply_secrecy,
     primary,
     protect,
-    recoverable,
     secrecy_rule,
     secrecy_rules,
     territory_links,
 )
+from bourg.indicators.secrecy_audit import recoverable
 from bourg.indicators.tables import TableInput
 from bourg.indicators.units import build_units
 

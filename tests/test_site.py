@@ -1,4 +1,4 @@
-"""The static site: complete, plain, reproducible, made again only where something changed."""
+"""The static site: complete, plain, reproducible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import http.server
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +21,9 @@ import pytest
 import bourg.cli.site
 from axe_tools import violations
 from bourg.cli.run import main
-from bourg.errors import ParameterError, StorageError, UnknownTerritoryError
+from bourg.errors import UnknownTerritoryError
+from bourg.indicators.registry import load_indicators
+from bourg.maps.choropleth import classify
 from bourg.portrait.charts import evolution, evolutions
 from bourg.portrait.document import make_portrait, make_portraits
 from bourg.portrait.locator import Locator
@@ -31,17 +32,13 @@ from bourg.portrait.observatory import Observatory
 from bourg.portrait.page import TownPage, town_main
 from bourg.settings import Settings
 from bourg.site.addresses import StaticLinks
-from bourg.site.fingerprint import Fingerprints, fingerprints
-from bourg.site.folder import MANIFEST, NotASiteError
+from bourg.site.feeds import sitemaps
 from bourg.site.generate import generate_site
 from bourg.site.selection import chosen_codes
-from bourg.site.towns import Scope, departements_of
-from bourg.store.snapshot import Snapshot
+from bourg.site.shapes import shade
 from browser_tools import running_browser
+from site_world import ADDRESS, CODES
 
-# A small town, a prefecture, a village, Corsica, an island without census, the largest city.
-CODES = ("12145", "12202", "12001", "2A004", "97601", "75056")
-ADDRESS = "https://bourg.exemple/sous-dossier/"
 _VOID = {"meta", "link", "input", "br", "hr", "img"}
 _OPTIONAL = {"th", "td", "tr"}
 
@@ -169,17 +166,83 @@ def test_town_page_says_what_the_portrait_says(site: Path, small_observatory: Ob
     assert set(data["indicateurs"]) == set(portrait.sheets)
 
 
-def test_other_files(site: Path) -> None:
+def test_other_files(site: Path, small_observatory: Observatory) -> None:
     tree = ET.fromstring((site / "sitemap.xml").read_text(encoding="utf-8"))
-    places = [item[0].text or "" for item in tree]
+    places = {item[0].text or "": item[1].text for item in tree}
     assert f"{ADDRESS}ville/12145-millau/" in places
     assert ADDRESS in places
     assert not any(place.endswith("404.html") for place in places)
-    feed = ET.fromstring((site / "nouveautes.atom").read_text(encoding="utf-8"))
-    assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
+    day = small_observatory.snapshot.manifest["created"][:10]
+    assert set(places.values()) == {day}
     index = json.loads((site / "recherche.json").read_bytes())
     assert ["12145", "Millau", "millau", "12"] in [row[:4] for row in index]
     assert f"Sitemap: {ADDRESS}sitemap.xml" in (site / "robots.txt").read_text()
+
+
+def test_feeds(site: Path, small_observatory: Observatory) -> None:
+    """The snapshot, then every source by the hash of what was read, the same in both forms."""
+    feed = ET.fromstring((site / "nouveautes.atom").read_text(encoding="utf-8"))
+    atom = "{http://www.w3.org/2005/Atom}"
+    assert feed.tag == f"{atom}feed"
+    ids = [entry.findtext(f"{atom}id") for entry in feed.iter(f"{atom}entry")]
+    assert len(ids) == len(set(ids)) == 1 + len(small_observatory.sources())
+    assert ids[0] == f"{ADDRESS}#{small_observatory.snapshot.id}"
+    basilic = next(item for item in small_observatory.sources() if item["id"] == "basilic")
+    assert any(basilic["sha256"][:16] in (name or "") for name in ids)
+    data = json.loads((site / "nouveautes.json").read_bytes())
+    assert data["version"] == "https://jsonfeed.org/version/1.1"
+    assert [item["id"] for item in data["items"]] == ids
+
+
+def test_large_sitemap_is_cut() -> None:
+    names = [f"ville/{index}/index.html" for index in range(5)]
+    files = sitemaps(ADDRESS, [*names, "404.html"], "2026-01-31", most=2)
+    assert sorted(files) == ["sitemap-1.xml", "sitemap-2.xml", "sitemap-3.xml", "sitemap.xml"]
+    index = ET.fromstring(files["sitemap.xml"])
+    assert [item[0].text for item in index] == [f"{ADDRESS}sitemap-{number}.xml" for number in (1, 2, 3)]
+    assert sum(len(ET.fromstring(files[f"sitemap-{number}.xml"])) for number in (1, 2, 3)) == 5
+
+
+def test_departement_page(site: Path, small_observatory: Observatory) -> None:
+    text = (site / "departement" / "12" / "index.html").read_text(encoding="utf-8")
+    inside = small_observatory.communes.filter(pl.col("departement") == "12")
+    assert text.count('<path id="f12') == inside["xmin"].is_not_null().sum()
+    # Two maps of the same outlines, each with a legend that counts every commune.
+    assert text.count('<svg class="carte"') == 2
+    for legend in re.findall(r'<ul class="teintes">(.*?)</ul>', text):
+        counts = [int(count) for count in re.findall(r"(\d+)\u00a0communes?<", legend)]
+        assert sum(counts) == inside.height
+    data = json.loads((site / "departement" / "12" / "departement.json").read_bytes())
+    known = {item["code"]: item["valeurs"] for item in data["communes"]}
+    assert set(known) == {"12001", "12145", "12202"}
+    sheet = make_portrait(small_observatory, "12145").sheets["population.total"]
+    assert known["12145"]["population.total"] == [sheet.value, sheet.status]
+    spread = small_observatory.summary("departement", "12")
+    medians = {count: figures[3] for (name, *_), (count, figures) in spread.items() if name == "population.total"}
+    assert data["indicateurs"]["population.total"]["mediane_des_communes"] == round(medians[max(medians)])
+
+
+def test_theme_page(site: Path, pages: dict[str, Reading], small_observatory: Observatory) -> None:
+    declared = [item.declaration for item in load_indicators().values() if item.declaration.theme == "population"]
+    assert {one.id for one in declared} <= set(pages["theme/population/index.html"].ids)
+    text = (site / "theme" / "population" / "index.html").read_text(encoding="utf-8")
+    # A map of totals would be a map of the population.
+    section = text[text.index('<h2 id="population.total">') :]
+    assert '<svg class="carte"' not in section[: section.index("</section>")]
+    data = json.loads((site / "theme" / "population" / "theme.json").read_bytes())
+    density = data["indicateurs"]["population.density"]["departements"]
+    rows = small_observatory.values([("departement", "12")]).filter(pl.col("indicator") == "population.density")
+    assert density["12"][0] == round(rows["value"][0], 1)
+
+
+def test_shades_follow_the_classes() -> None:
+    one_way = classify([1.0, 2.0, 3.0, 4.0, None], decimals=0)
+    assert [shade(one_way, index) for index in one_way.index] == ["q0", "q2", "q2", "q5", "nc"]
+    two_ways = classify([-2.0, -1.0, 0.0, 1.0, 2.0], decimals=0, change=True)
+    names = [shade(two_ways, index) for index in two_ways.index]
+    assert names[0].startswith("b")
+    assert names[2] == "z"
+    assert names[4] == "h4"
 
 
 def test_same_snapshot_same_bytes(site: Path, small_settings: Settings, tmp_path: Path) -> None:
@@ -197,67 +260,6 @@ def test_processes_make_the_same_files(
     generate_site(small_settings, tmp_path / "autre", CODES, address=ADDRESS, workers=2)
     for path in site.rglob("*.html"):
         assert (tmp_path / "autre" / path.relative_to(site)).read_bytes() == path.read_bytes()
-
-
-def test_only_what_is_needed_is_written(small_settings: Settings, tmp_path: Path) -> None:
-    out = tmp_path / "site"
-    generate_site(small_settings, out, CODES[:3], workers=1)
-    page = out / "ville" / "12145-millau" / "index.html"
-    before = page.stat().st_mtime_ns
-    again = generate_site(small_settings, out, CODES[:3], workers=1)
-    assert (again.made, again.written) == (0, 0)
-    assert page.stat().st_mtime_ns == before
-    page.unlink()
-    mended = generate_site(small_settings, out, CODES[:3], workers=1)
-    assert (mended.made, mended.written) == (1, 1)
-    assert page.is_file()
-    fewer = generate_site(small_settings, out, CODES[:1], workers=1)
-    assert fewer.deleted >= 6
-    assert not (out / "ville" / "12202-rodez").exists()
-    assert not list(out.rglob("*.part"))
-
-
-def test_killed_run_trusts_no_file(small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "site"
-    generate_site(small_settings, out, CODES[:2], workers=1)
-    page = out / "ville" / "12145-millau" / "index.html"
-    content = page.read_bytes()
-
-    def killed(*_: object) -> bytes:
-        # Same size, other content: what a run on another snapshot may leave behind.
-        page.write_bytes(content.replace(b"Millau", b"Rodez "))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("bourg.site.towns.portrait_json", killed)
-        with pytest.raises(KeyboardInterrupt):
-            generate_site(small_settings, out, CODES[:2], workers=1, complete=True)
-    generate_site(small_settings, out, CODES[:2], workers=1)
-    assert page.read_bytes() == content
-
-
-@pytest.fixture
-def changed(small_snapshot: Snapshot, small_settings: Settings, tmp_path: Path) -> Observatory:
-    """The observatory of a snapshot where one figure of Rodez differs."""
-    folder = tmp_path / "autre"
-    shutil.copytree(small_snapshot.folder, folder, symlinks=True)
-    values = pl.read_parquet(folder / "values.parquet")
-    here = (pl.col("code") == "12202") & (pl.col("level") == "commune") & (pl.col("indicator") == "population.total")
-    values.with_columns(value=pl.when(here).then(pl.col("value") + 7).otherwise("value")).write_parquet(
-        folder / "values.parquet"
-    )
-    return Observatory(Snapshot(folder, small_snapshot.manifest), small_settings)
-
-
-def test_fingerprint_follows_a_value(small_observatory: Observatory, changed: Observatory) -> None:
-    scope = Scope(frozenset(CODES), departements_of(small_observatory, CODES))
-    before = fingerprints(small_observatory, CODES, scope, Fingerprints())
-    after = fingerprints(changed, CODES, scope, Fingerprints())
-    assert before == fingerprints(small_observatory, CODES, scope, Fingerprints())
-    assert [code for code in CODES if before.keys[code] != after.keys[code]] == ["12202"]
-    assert before.common == after.common
-    moved = fingerprints(small_observatory, CODES, replace(scope, address=ADDRESS), Fingerprints())
-    assert moved.common != before.common
 
 
 def test_many_at_once_is_one_by_one(small_observatory: Observatory) -> None:
@@ -296,40 +298,6 @@ def test_map_without_outline(small_observatory: Observatory) -> None:
     assert 'class="com" d="M' in locator.svg("12145")
     lacking = small_observatory.communes.filter(pl.col("xmin").is_null())["code"].to_list()
     assert [locator.svg(code) for code in lacking[:2]] == [""] * len(lacking[:2])
-
-
-def test_folder_that_is_not_a_site(small_settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "lettre.txt").write_text("à garder")
-    with pytest.raises(NotASiteError, match="n'est pas vide"):
-        generate_site(small_settings, tmp_path, CODES[:1])
-    assert [path.name for path in tmp_path.iterdir()] == ["lettre.txt"]
-    with pytest.raises(NotASiteError, match="un fichier"):
-        generate_site(small_settings, tmp_path / "lettre.txt", CODES[:1])
-    with pytest.raises(StorageError, match="ne peut pas être écrit"):
-        generate_site(small_settings, tmp_path / "lettre.txt" / "site", CODES[:1])
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 99, "fichiers": {}}', '{"version": 1}'])
-def test_damaged_manifest(small_settings: Settings, tmp_path: Path, content: str) -> None:
-    (tmp_path / MANIFEST).write_text(content)
-    with pytest.raises(NotASiteError):
-        generate_site(small_settings, tmp_path, CODES[:1])
-
-
-def test_manifest_never_leads_outside(small_settings: Settings, tmp_path: Path) -> None:
-    precious = tmp_path / "precieux.txt"
-    precious.write_text("x")
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / MANIFEST).write_text('{"version": 1, "fichiers": {"../precieux.txt": "0"}}')
-    generate_site(small_settings, out, CODES[:1], workers=1)
-    assert precious.is_file()
-
-
-@pytest.mark.parametrize("address", ["exemple.fr", "ftp://a/", "https://a/?b", 'https://a/"x'])
-def test_bad_address(small_settings: Settings, tmp_path: Path, address: str) -> None:
-    with pytest.raises(ParameterError, match="adresse"):
-        generate_site(small_settings, tmp_path / "site", CODES[:1], address=address)
 
 
 def test_choice(small_observatory: Observatory) -> None:

@@ -39,6 +39,7 @@ NOT_IN_MIRROR = {
     ("operations_anah", "national"),
     ("production_electrique", "communes"),
     ("registre_installations", "national"),
+    ("banco", "france"),
     ("sirene", "extrait"),
     ("sirene", "stock"),
     ("sirene_historique", "extrait"),
@@ -73,7 +74,8 @@ def test_every_source_is_declared() -> None:
 def test_declaration(source: Source) -> None:
     assert callable(import_module(f"bourg.sources.readers.{source.reader}").read)
     assert source.caveats
-    assert "Licence Ouverte" in source.licence
+    # ODbL: what is drawn from OpenStreetMap.
+    assert "Licence Ouverte" in source.licence or "ODbL" in source.licence
     assert urlsplit(source.landing_page).scheme == "https"
     assert len({resource.id for resource in source.resources}) == len(source.resources)
     for resource in source.resources:

@@ -20,9 +20,10 @@ from starlette.applications import Starlette
 from bourg.errors import SnapshotError
 from bourg.maps import MAPS_FOLDER
 from bourg.maps.outlines import write_outlines
-from bourg.maps.places import MAX_ROWS, PlaceFilter, safe_cell, select_places
+from bourg.maps.places import MAX_ROWS, PlaceFilter, select_places
 from bourg.maps.points import write_points
 from bourg.settings import Settings, load_settings
+from bourg.store.spreadsheets import safe_cell
 from bourg.web import assets
 from bourg.web.middleware import middleware
 from bourg.web.routes import routes

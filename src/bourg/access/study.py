@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bourg.access.crosswalk import Family, family
-from bourg.access.facilities import Facilities, with_changes
-from bourg.access.graph import MODE_LABELS, MODES, Snapped
-from bourg.access.isochrones import MINUTES, Isochrone, isochrones
-from bourg.access.networks import InstalledNetwork, network_for
-from bourg.access.points import Places, check_mode, place
-from bourg.access.population import Population
-from bourg.access.reach import join_nearest, minutes_text, reach_indicators, share_curve, unserved_places
-from bourg.access.travel import limit_seconds, nearest, nearest_by_kind
+from bourg.access.network.graph import MODE_LABELS, MODES, Snapped
+from bourg.access.network.installed import InstalledNetwork, network_for
+from bourg.access.places.crosswalk import Family, family
+from bourg.access.places.facilities import Facilities, with_changes
+from bourg.access.places.population import Population
+from bourg.access.travel.isochrones import MINUTES, Isochrone, isochrones
+from bourg.access.travel.points import Places, check_mode, place
+from bourg.access.travel.reach import join_nearest, minutes_text, reach_indicators, share_curve, unserved_places
+from bourg.access.travel.times import limit_seconds, nearest, nearest_by_kind
 from bourg.indicators.parameters import parameter
 from bourg.settings import Settings
 from bourg.store.snapshot import Snapshot
@@ -44,7 +44,7 @@ class Reach:
     at_town_halls
         Those of them that a source only counts in a commune: they are put at its town hall.
     summary
-        Row of :func:`bourg.access.reach.reach_indicators` for the commune.
+        Row of :func:`bourg.access.travel.reach.reach_indicators` for the commune.
     """
 
     mode: str

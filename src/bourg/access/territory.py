@@ -8,7 +8,10 @@ from functools import partial
 
 import polars as pl
 
-from bourg.access.catchments import (
+from bourg.access.network.installed import InstalledNetwork
+from bourg.access.network.store import open_network
+from bourg.access.places.crosswalk import Family, family
+from bourg.access.travel.catchments import (
     LABELS,
     Catchment,
     Variant,
@@ -17,13 +20,10 @@ from bourg.access.catchments import (
     floating_catchment,
     sensitivity_band,
 )
-from bourg.access.crosswalk import Family, family
-from bourg.access.network import open_network
-from bourg.access.networks import InstalledNetwork
-from bourg.access.parallel import nearest_partitioned
-from bourg.access.points import check_mode
-from bourg.access.reach import join_nearest, reach_indicators
-from bourg.access.travel import matrix
+from bourg.access.travel.parallel import nearest_partitioned
+from bourg.access.travel.points import check_mode
+from bourg.access.travel.reach import join_nearest, reach_indicators
+from bourg.access.travel.times import matrix
 from bourg.errors import ParameterError
 from bourg.store.snapshot import Snapshot
 
@@ -35,7 +35,8 @@ class TerritoryTimes:
     Attributes
     ----------
     communes
-        One row per commune, as :func:`bourg.access.reach.reach_indicators` gives them, with ``name`` and ``demo``.
+        One row per commune, as :func:`bourg.access.travel.reach.reach_indicators` gives them, with ``name``
+        and ``demo``.
     points
         One row per point of the population: ``point_id, code, inhabitants, facility, minutes, status``…
     facilities
@@ -110,7 +111,7 @@ def territory_catchment(
     departements, mode, name
         As for :func:`territory_times`.
     variant
-        ``2sfca``, ``e2sfca``, ``3sfca`` or ``apl``: see :func:`bourg.access.catchments.floating_catchment`.
+        ``2sfca``, ``e2sfca``, ``3sfca`` or ``apl``: see :func:`bourg.access.travel.catchments.floating_catchment`.
 
     Returns
     -------

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from bourg.access.graph import MODES, SNAP_OK
-from bourg.access.networks import InstalledNetwork, installed_networks
-from bourg.access.points import place
-from bourg.access.reach import join_nearest, quarter_hour, reach_indicators
-from bourg.access.travel import nearest_by_kind
+from bourg.access.network.graph import MODES, SNAP_OK
+from bourg.access.network.installed import InstalledNetwork, installed_networks
+from bourg.access.travel.points import place
+from bourg.access.travel.reach import join_nearest, quarter_hour, reach_indicators
+from bourg.access.travel.times import nearest_by_kind
 from bourg.indicators.parameters import parameter
 from bourg.settings import Settings
 from bourg.store.cache import StepCache, code_digest, digest

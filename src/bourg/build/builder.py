@@ -19,6 +19,7 @@ import polars as pl
 from bourg import __version__
 from bourg.build import layers
 from bourg.build.access import access_times
+from bourg.build.centres import shop_centres
 from bourg.build.comparisons import comparisons
 from bourg.build.merging import RULES
 from bourg.build.population import complete_populations, with_latest_population
@@ -136,6 +137,8 @@ class Builder:
             store.sweep()
             reads = self._read_all()
             tables, keys = self._tables(reads)
+            if (centred := shop_centres(self._cache, tables, keys)) is not None:
+                tables[centred[0].name], keys[centred[0].name] = centred
             self._progress("Temps d'accès", 0.56)
             if (timed := access_times(self._cache, self.settings, tables, keys)) is not None:
                 tables[timed[0].name], keys[timed[0].name] = timed

@@ -13,10 +13,10 @@ from bourg.indicators.secrecy import (
     apply_secrecy,
     primary,
     protect,
-    recoverable,
     secrecy_rules,
     territory_links,
 )
+from bourg.indicators.secrecy_audit import recoverable
 from bourg.indicators.units import Units
 
 # Kinds that add up over territories, at least once multiplied by a public denominator.

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # Tables whose ``code`` is a commune. ``shop_periods`` has none: the stock of establishments places it, by SIRET.
-SHOP_TABLES = frozenset({"shops", "shop_years", "shop_survival", "shop_turnover"})
+SHOP_TABLES = frozenset({"shops", "shop_years", "shop_survival", "shop_turnover", "open_shops"})

@@ -47,7 +47,7 @@ def network_build(
     as_json: JsonOption = False,
 ) -> None:
     """Construit un réseau de rues à partir d'extraits OpenStreetMap."""
-    from bourg.access.networks import install_network  # noqa: PLC0415
+    from bourg.access.network.installed import install_network  # noqa: PLC0415
 
     shares = iter(step / 12 for step in range(1, 12))
     with StepBar(console, "Réseau", quiet=as_json) as bar:
@@ -71,7 +71,7 @@ def network_build(
 @network_app.command("list", cls=FrenchCommand)
 def network_list(as_json: JsonOption = False) -> None:
     """Liste les réseaux installés."""  # noqa: D401 - French
-    from bourg.access.networks import installed_networks  # noqa: PLC0415
+    from bourg.access.network.installed import installed_networks  # noqa: PLC0415
 
     found = installed_networks(settings_of())
     if as_json:
@@ -93,7 +93,7 @@ def network_list(as_json: JsonOption = False) -> None:
 @network_app.command("remove", cls=FrenchCommand)
 def network_remove(name: Annotated[str, typer.Argument(metavar="NOM", help="Nom du réseau.")]) -> None:
     """Retire un réseau installé."""
-    from bourg.access.networks import remove_network  # noqa: PLC0415
+    from bourg.access.network.installed import remove_network  # noqa: PLC0415
 
     remove_network(settings_of(), name)
     print_text(f"Réseau « {name} » retiré.")
@@ -117,7 +117,7 @@ def network_times(
     as_json: JsonOption = False,
 ) -> None:
     """Calcule les temps d'accès de départements entiers, un morceau par département."""  # noqa: D401 - French
-    from bourg.access.networks import network_named  # noqa: PLC0415
+    from bourg.access.network.installed import network_named  # noqa: PLC0415
     from bourg.access.territory import territory_times  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
@@ -158,7 +158,7 @@ def network_catchment(
     as_json: JsonOption = False,
 ) -> None:
     """Calcule l'offre pour 10 000 habitants, concurrence des voisins comprise (2SFCA, E2SFCA, 3SFCA, type APL)."""  # noqa: D401
-    from bourg.access.networks import network_named  # noqa: PLC0415
+    from bourg.access.network.installed import network_named  # noqa: PLC0415
     from bourg.access.territory import territory_catchment  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
@@ -208,7 +208,7 @@ def access(
     as_json: JsonOption = False,
 ) -> None:
     """Dit en combien de temps les habitants atteignent un équipement, à pied, à vélo ou en voiture."""
-    from bourg.access.networks import network_named  # noqa: PLC0415
+    from bourg.access.network.installed import network_named  # noqa: PLC0415
     from bourg.access.study import open_town_access  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 

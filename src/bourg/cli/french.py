@@ -107,7 +107,7 @@ class FrenchGroup(TyperGroup):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.commands, n=2, cutoff=0.5)
+            near = difflib.get_close_matches(name, self.commands, n=2, cutoff=0.6)
             hint = f"vouliez-vous dire {' ou '.join(f'« {item} »' for item in near)} ? " if near else ""
             raise ParameterError(
                 f"La commande « {name[:60]} » n'existe pas.", next_step=f"{hint}La liste est donnée par : bourg --help"

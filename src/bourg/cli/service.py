@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from bourg.cli.base import JsonOption, MirrorOption, app, console, print_json, p
 from bourg.cli.french import FrenchCommand
 from bourg.cli.progress import StepBar
 from bourg.errors import ParameterError
+from bourg.text import count_of, format_value
+
+if TYPE_CHECKING:
+    from bourg.store.backup import BackupReport
 
 # The repository, when the package runs from it.
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -70,6 +74,44 @@ def doctor(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
             print_text(f"[{'ok' if check.ok else 'à voir'}] {check.title} : {check.detail}")
     if any(check.blocking and not check.ok for check in checks):
         raise typer.Exit(7)
+
+
+@app.command(cls=FrenchCommand)
+def backup(
+    archive: Annotated[Path, typer.Argument(metavar="FICHIER", help="Archive à écrire : bourg-2026-11.tar.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Sauvegarde l'instantané en service, les réseaux de rues et les séries importées."""
+    from bourg.store.backup import backup as write  # noqa: PLC0415
+
+    with StepBar(console, "Sauvegarde", quiet=as_json) as bar:
+        report = write(settings_of(), archive, bar.advance)
+    _told(report, as_json=as_json)
+
+
+@app.command(cls=FrenchCommand)
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="FICHIER", help="Archive faite par bourg backup.")],
+    replace: Annotated[bool, typer.Option("--remplacer", help="Remplace ce qui porte le même nom.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remet une sauvegarde en service ; rien ne change avant qu'elle soit toute lue et vérifiée."""
+    from bourg.store.backup import restore as put_back  # noqa: PLC0415
+
+    with StepBar(console, "Restauration", quiet=as_json) as bar:
+        report = put_back(settings_of(), archive, replace=replace, progress=bar.advance)
+    _told(report, as_json=as_json)
+
+
+def _told(report: BackupReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.to_dict())
+        return
+    print_text(
+        f"{report.archive} : instantané {report.snapshot}, {count_of(report.files, 'fichier')}, "
+        f"{format_value(report.size / 1e6, 'Mo', 1)}"
+    )
+    print_text("\n".join(f"  {entry}" for entry in report.entries))
 
 
 @app.command(cls=FrenchCommand)

@@ -53,7 +53,9 @@ def site(
     print_text(
         f"{count_of(report.towns, 'commune')}, {count_of(report.files, 'fichier')}, "
         f"{format_value(report.size / 1e6, 'Mo', 1)} : {count_of(report.written, 'fichier')} écrits, "
-        f"{report.unchanged} inchangés, {report.deleted} supprimés. Site : {sortie}"
+        f"{report.unchanged} inchangés, {report.deleted} supprimés ; "
+        f"{count_of(report.made, 'commune refaite', 'communes refaites')}, "
+        f"{count_of(report.mended, 'retouchée', 'retouchées')}. Site : {sortie}"
     )
     if not adresse:
         print_text("Avant de publier, donnez l'adresse du site : --adresse https://… (plan du site, liens canoniques).")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bourg.cli.base import JsonOption, TownArgument, app, print_json, print_table, print_text, settings_of
 from bourg.cli.french import FrenchCommand
+from bourg.text import format_value
 
 
 class OutputFormat(StrEnum):
@@ -16,6 +18,9 @@ class OutputFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    HTML = "html"
+    MD = "md"
+    PDF = "pdf"
 
 
 @app.command(cls=FrenchCommand)
@@ -48,37 +53,33 @@ def indicators(
 @app.command(cls=FrenchCommand)
 def portrait(
     commune: TownArgument,
-    output: Annotated[OutputFormat, typer.Option("--format", help="Forme de la sortie.")] = OutputFormat.TEXT,
+    output: Annotated[
+        OutputFormat | None,
+        typer.Option("--format", help="Forme de la sortie (celle du nom du fichier par défaut, sinon text)."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FICHIER", help="Fichier à écrire (PDF : portrait-CODE-NOM.pdf ici)."),
+    ] = None,
     theme: Annotated[str | None, typer.Option("--theme", help="Un seul thème : commerce, culture, energie…")] = None,
     among: Annotated[
         str | None, typer.Option("--parmi", metavar="CODES", help="Compare aussi à ces communes : 12202,12176…")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Affiche le portrait d'une commune."""
-    from bourg.indicators.theme_labels import theme_of  # noqa: PLC0415
-    from bourg.portrait.comparison import sets_apart  # noqa: PLC0415
-    from bourg.portrait.document import make_portrait  # noqa: PLC0415
+    """Affiche ou écrit le portrait d'une commune : texte, JSON, HTML, Markdown ou PDF."""
+    from bourg.cli.portraits import format_of, portrait_content, write_file  # noqa: PLC0415
     from bourg.portrait.observatory import open_observatory  # noqa: PLC0415
 
+    form = OutputFormat.JSON if as_json else OutputFormat(format_of(output, file))
     observatory = open_observatory(settings_of())
-    document = make_portrait(observatory, observatory.index.resolve(commune).code)
-    if theme is not None:
-        document = document.of_theme(theme_of(theme))
     codes = among.replace(",", " ").split() if among else None
-    apart = sets_apart(observatory, document.identity.code, "list", codes=codes) if codes else None
-    if as_json or output is OutputFormat.JSON:
-        told = document.to_dict()
-        if apart is not None:
-            told["parmi_les_communes_choisies"] = {
-                "codes": codes, "message": apart.message, "phrases": [item.sentence for item in apart.traits],
-            }  # fmt: skip
-        print_json(told)
+    made = portrait_content(observatory, observatory.index.resolve(commune).code, form, theme=theme, among=codes)
+    if file is None and form is not OutputFormat.PDF:
+        print_text(made.content.decode().removesuffix("\n"))
         return
-    print_text(document.to_text())
-    if apart is not None:
-        lines = [f"  {item.sentence}{' ◆' if item.demo else ''}" for item in apart.traits]
-        print_text("\n".join(["", "PARMI LES COMMUNES CHOISIES", *([apart.message] if apart.message else []), *lines]))
+    path = write_file(file or Path(f"portrait-{made.name}.{form}"), made.content)
+    print_text(f"{path} : {format_value(len(made.content) / 1000, 'ko')}.")
 
 
 @app.command(cls=FrenchCommand)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bourg.compare.comparators import ComparisonSet, counts_among
+from bourg.compare.comparators import ComparisonSet
+from bourg.compare.counts import counts_among
 from bourg.compare.families import family_of, place_in_family
 from bourg.compare.grammar import Subject, subject_of
 from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints

@@ -11,22 +11,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import Any, Literal, TypeGuard
 
-import streamlit as st
-
+from bourg.dashboard.browser_component import BASE, show_component
 from bourg.errors import ParameterError
 from bourg.maps.choropleth import Palette
-from bourg.web.assets import assets_version
 from bourg.web.layers import LAYERS
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
 
 Pattern = Literal["missing", "secret", "not_applicable", "unreachable"]
 PATTERNS: tuple[Pattern, ...] = ("missing", "secret", "not_applicable", "unreachable")
-_BASE = "/bourg"
 # Below this size a content travels with the page: one request less.
 _INLINE_BYTES = 3_000
 
@@ -146,24 +139,7 @@ class LayerMapResult:
     opened: str | None = None
 
 
-# Streamlit takes a one-line text for a file name: these are several lines long on purpose.
-_LOADER = """
-export default async function (component) {
-  const address = new URL(component.data.module, window.location.href).href;
-  try {
-    const { render } = await import(address);
-    return render(component);
-  } catch (error) {
-    const root = component.parentElement.querySelector('.layer-map');
-    root.dataset.state = 'error';
-    root.querySelector('[data-part=error]').textContent =
-      'La carte n’a pas pu être chargée. Rechargez la page ; si cela continue, lancez « bourg doctor » sur le serveur.';
-    console.error(error);
-    return () => {};
-  }
-}
-"""
-
+# Several lines: Streamlit takes a one-line text for a file name.
 _SKELETON = """
 <link rel="stylesheet" href="{assets}/leaflet.css">
 <link rel="stylesheet" href="{assets}/layer_map.css">
@@ -179,18 +155,6 @@ _SKELETON = """
   <p class="note" data-part="note" role="status"></p>
 </section>
 """
-
-_NAME = "bourg_layer_map"
-
-
-@cache
-def _component(assets: str) -> ComponentRenderer:
-    """Declare the component once; Streamlit declares it again by itself in a new runtime."""
-    return st.components.v2.component(_NAME, html=_SKELETON.format(assets=assets), js=_LOADER, isolate_styles=True)
-
-
-def _ignore() -> None:
-    """Do nothing: Streamlit only reports the events that have a callback."""
 
 
 def layer_map(
@@ -243,10 +207,7 @@ def layer_map(
         not four coordinates in order.
     """
     _check(layers, bounds)
-    assets = f"{_BASE}/assets/{assets_version()}"
     data = {
-        "module": f"{assets}/layer_map.js",
-        "base": _BASE,
         "snapshot": snapshot_id,
         "height": height,
         "label": label,
@@ -257,9 +218,8 @@ def layer_map(
         "picker": picker,
         "link_label": link_label,
     }
-    result = _component(assets)(
-        key=key, data=data, on_clicked_change=on_clicked or _ignore, on_opened_change=on_opened or _ignore
-    )
+    events = {"clicked": on_clicked, "opened": on_opened}
+    result = show_component("layer_map", _SKELETON, key=key, data=data, events=events)
     return LayerMapResult(_click_of(result.clicked), str(result.opened) if result.opened else None)
 
 
@@ -269,7 +229,7 @@ def _check(layers: Sequence[Layer], bounds: Sequence[float]) -> None:
         raise ParameterError("Deux couches de la carte ont le même nom.", where=", ".join(names))
     for layer in layers:
         if not isinstance(layer.source, Mapping):
-            wrong = [address for address in _addresses(layer.source) if not address.startswith(f"{_BASE}/")]
+            wrong = [address for address in _addresses(layer.source) if not address.startswith(f"{BASE}/")]
             if wrong:
                 raise ParameterError("La carte ne lit que les adresses de Bourg.", where=wrong[0][:200])
     west, south, east, north = bounds if len(bounds) == 4 else (1, 1, 0, 0)
@@ -314,7 +274,7 @@ def _contents(content: Mapping[str, Any]) -> dict[str, Any]:
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     if len(body) <= _INLINE_BYTES:
         return {"inline": content}
-    return {"url": f"{_BASE}/couches/{LAYERS.put(body)}.json"}
+    return {"url": f"{BASE}/couches/{LAYERS.put(body)}.json"}
 
 
 def _describe_palette(palette: Palette | None) -> dict[str, list[str]] | None:

@@ -7,15 +7,9 @@ scripts, the places and the outlines come from the routes of :mod:`bourg.web.rou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-import streamlit as st
-
-from bourg.web.assets import assets_version
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
+from bourg.dashboard.browser_component import show_component
 
 
 class CommuneView(TypedDict, total=False):
@@ -30,24 +24,7 @@ class CommuneView(TypedDict, total=False):
     geometry: dict[str, Any] | None
 
 
-# Streamlit takes a one-line text for a file name: these are several lines long on purpose.
-_LOADER = """
-export default async function (component) {
-  const address = new URL(component.data.module, window.location.href).href;
-  try {
-    const { render } = await import(address);
-    return render(component);
-  } catch (error) {
-    const root = component.parentElement.querySelector('.culture-map');
-    root.dataset.state = 'error';
-    root.querySelector('[data-part=error]').textContent =
-      'La carte n’a pas pu être chargée. Rechargez la page ; si cela continue, lancez « bourg doctor » sur le serveur.';
-    console.error(error);
-    return () => {};
-  }
-}
-"""
-
+# Several lines: Streamlit takes a one-line text for a file name.
 _SKELETON = """
 <link rel="stylesheet" href="{assets}/leaflet.css">
 <link rel="stylesheet" href="{assets}/culture_map.css">
@@ -84,19 +61,6 @@ _SKELETON = """
   </div>
 </section>
 """
-
-_NAME = "bourg_culture_map"
-_BASE = "/bourg"
-
-
-@cache
-def _component(assets: str) -> ComponentRenderer:
-    """Declare the component once; Streamlit declares it again by itself in a new runtime."""
-    return st.components.v2.component(_NAME, html=_SKELETON.format(assets=assets), js=_LOADER, isolate_styles=True)
-
-
-def _ignore() -> None:
-    """Do nothing: Streamlit only reports the events that have a callback."""
 
 
 def culture_map(
@@ -153,10 +117,7 @@ def culture_map(
         ``chosen``: the commune code asked for by « Voir la fiche de la commune », during one run; ``reset``: true
         during the run that follows « Retirer les filtres ».
     """
-    assets = f"{_BASE}/assets/{assets_version()}"
     data = {
-        "module": f"{assets}/culture_map.js",
-        "base": _BASE,
         "snapshot": snapshot_id,
         "types": None if types is None else sorted(types),
         "categories": None if categories is None else sorted(categories),
@@ -169,6 +130,5 @@ def culture_map(
         "panels": panels,
         "controls": controls,
     }
-    return _component(assets)(
-        key=key, data=data, on_chosen_change=on_chosen or _ignore, on_reset_change=on_reset or _ignore
-    )
+    events = {"chosen": on_chosen, "reset": on_reset}
+    return show_component("culture_map", _SKELETON, key=key, data=data, events=events)

@@ -26,7 +26,8 @@ from bourg.indicators.parameters import parameter
 from bourg.indicators.units import FRANCE_METROPOLITAN, FRANCE_WITHOUT_MAYOTTE, Units
 
 CellKey = tuple[str, str]
-_GROUND = -1
+# Node of what belongs to one total only.
+GROUND = -1
 # Parents of a level, one of which starts a new side of the network: a cell is in two totals at most.
 _MOST_PARENTS = 2
 _NOT_TWO = "Les totaux d'une table à protéger ne forment pas deux hiérarchies."
@@ -260,7 +261,7 @@ def _build(table: pl.DataFrame, links: pl.DataFrame) -> _Network:
         minus = [node for node, sign in nodes if sign * sides[node] < 0]
         if len(plus) > 1 or len(minus) > 1:
             raise SecrecyError(_NOT_TWO, where=str(keys[cell]))
-        ends.append((minus[0] if minus else _GROUND, plus[0] if plus else _GROUND))
+        ends.append((minus[0] if minus else GROUND, plus[0] if plus else GROUND))
     usable = [value is not None and value > 0 for value in values]
     return _Network(keys, [value or 0.0 for value in values], ends, [False] * len(keys), usable)
 
@@ -347,74 +348,6 @@ def _way_back(network: _Network, arc: int, amount: float) -> list[int]:
         where=" ".join(network.keys[arc]),
         next_step="ne publiez pas ces totaux, ou regroupez la case avec une voisine.",
     )
-
-
-def recoverable(protected: pl.DataFrame, links: pl.DataFrame) -> list[CellKey]:
-    """Return the secret cells that the published totals give exactly: the check before publication.
-
-    A cell is given by equalities when it is a bridge of the network of the secret cells: removing it would cut a
-    total from another, so the sums on one side leave it alone.
-
-    Parameters
-    ----------
-    protected
-        ``level, code, status``, as :func:`protect` returns it.
-    """
-    cells = protected.filter(pl.col("status") == "secret").select("level", "code").unique().sort("level", "code")
-    known = protected.filter(pl.col("status") != "missing").select(parent_level="level", parent_code="code")
-    equations = links.join(known, on=["parent_level", "parent_code"], how="semi")
-    totals = equations.select(level="parent_level", code="parent_code").unique()
-    # A cell is an arc between the totals it belongs to and, when it is a total itself, its own sum.
-    nodes = pl.concat([
-        cells.join(equations, on=["level", "code"]).select("level", "code", node=_name("parent_level", "parent_code")),
-        cells.join(totals, on=["level", "code"], how="semi").select("level", "code", node=_name("level", "code")),
-    ])  # fmt: skip
-    numbers = {name: index for index, name in enumerate(nodes["node"].unique().sort())}
-    arcs = nodes.group_by("level", "code").agg("node").sort("level", "code")
-    neighbours: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    keys: list[CellKey] = []
-    for cell, (level, code, ends) in enumerate(arcs.iter_rows()):
-        keys.append((level, code))
-        tail, head = numbers[ends[0]], numbers[ends[1]] if len(ends) > 1 else _GROUND
-        neighbours[tail].append((head, cell))
-        neighbours[head].append((tail, cell))
-    return sorted(keys[cell] for cell in _bridges(neighbours))
-
-
-def _name(level: str, code: str) -> pl.Expr:
-    return pl.concat_str(level, code, separator="|")
-
-
-def _bridges(neighbours: dict[int, list[tuple[int, int]]]) -> list[int]:
-    """Return the edges whose removal disconnects a graph that may have parallel edges (Tarjan, without recursion)."""
-    entered: dict[int, int] = {}
-    lowest: dict[int, int] = {}
-    found: list[int] = []
-    for root in sorted(neighbours):
-        if root in entered:
-            continue
-        entered[root] = lowest[root] = len(entered)
-        stack = [(root, -1, iter(neighbours[root]))]
-        while stack:
-            node, by, rest = stack[-1]
-            step = next(rest, None)
-            if step is None:
-                stack.pop()
-                if stack:
-                    above = stack[-1][0]
-                    lowest[above] = min(lowest[above], lowest[node])
-                    if lowest[node] > entered[above]:
-                        found.append(by)
-                continue
-            other, edge = step
-            if edge == by:
-                continue
-            if other in entered:
-                lowest[node] = min(lowest[node], entered[other])
-            else:
-                entered[other] = lowest[other] = len(entered)
-                stack.append((other, edge, iter(neighbours[other])))
-    return found
 
 
 def apply_secrecy(values: pl.DataFrame, protected: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from bourg.commerce.typology import rules
 from bourg.indicators.tables import TABLES, TableSpec
 
 TURNOVER = ("followed", "replaced", "occupied", "vacant")
+CENTRES = ("centres", "inside", "outside", "unplaced", "food_inside", "food_outside", "shops")
 
 
 def _shops(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -42,6 +43,10 @@ def _flows(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def _survival(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.group_by("code", "age").agg(pl.col("at_risk", "closed").sum())
+
+
+def _centres(frame: pl.LazyFrame) -> pl.LazyFrame:
+    return frame.group_by("code").agg(pl.col(name).sum() for name in CENTRES)
 
 
 def _turnover(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -79,6 +84,9 @@ SPECS: dict[str, TableSpec] = {
     ),
     "shop_turnover": TableSpec(
         {"code": pl.String(), **dict.fromkeys(TURNOVER, pl.Int64())}, "zero", (), TURNOVER, _turnover
+    ),
+    "shop_centres": TableSpec(
+        {"code": pl.String(), **dict.fromkeys(CENTRES, pl.Int64())}, "zero", (), CENTRES, _centres
     ),
 }
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from bourg.errors import ParameterError, SnapshotError
 from bourg.geography.codes import departement_expr
+from bourg.store.spreadsheets import safe_cell
 
 # 90,000 places weigh about 15 MB of CSV and 35 MB of GeoJSON.
 MAX_ROWS = 200_000
@@ -35,7 +36,6 @@ _COLUMNS = {
     "latitude": "latitude",
     "demo": "donnee_de_demonstration",
 }
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 DEMO_NOTICE = "Données de démonstration : lieux générés, ils n'existent pas."
 
 
@@ -173,15 +173,6 @@ def _check_labels(places: pl.LazyFrame, column: str, parameter: str, labels: tup
             where=parameter,
             next_step=f"choisissez parmi : {', '.join(known)}."[:600],
         )
-
-
-def safe_cell(text: str) -> str:
-    """Return a cell that a spreadsheet shows as text: a leading apostrophe stops formulas from running.
-
-    >>> safe_cell("=1+1")
-    "'=1+1"
-    """
-    return "'" + text if text.startswith(_DANGEROUS) else text
 
 
 def csv_chunks(frame: pl.DataFrame) -> Iterator[bytes]:

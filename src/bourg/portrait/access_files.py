@@ -9,10 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from bourg.access.graph import MODE_LABELS
+from bourg.access.network.graph import MODE_LABELS
 from bourg.portrait.access_html import share_text, why_text
 from bourg.portrait.chart_specs import LOCALE, NEUTRAL, PALETTE, SCHEMA
-from bourg.portrait.exports import BOM, machine_number, safe_cell
+from bourg.portrait.exports import BOM, machine_number
+from bourg.store.spreadsheets import safe_cell
 
 COLUMNS = (
     "lieu", "habitants", "minutes_max", "pourquoi", "points", "sans_chemin", "au_dela", "temps_inconnu", "longitude",

@@ -9,10 +9,10 @@ from html import escape
 
 import polars as pl
 
-from bourg.access.crosswalk import Family, families
-from bourg.access.graph import MODE_LABELS
-from bourg.access.reach import minutes_text
+from bourg.access.network.graph import MODE_LABELS
+from bourg.access.places.crosswalk import Family, families
 from bourg.access.study import Reach
+from bourg.access.travel.reach import minutes_text
 from bourg.portrait.html import DEMO_MARK
 from bourg.portrait.side_by_side import scrolling
 from bourg.text import NBSP, count_of, format_number, format_value, join_words, plural

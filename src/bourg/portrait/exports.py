@@ -30,6 +30,7 @@ import polars as pl
 from bourg.indicators.registry import get_indicator
 from bourg.indicators.theme_labels import THEMES
 from bourg.portrait.comparison import TownTable
+from bourg.store.spreadsheets import safe_cell
 from bourg.text import unaccented
 
 COLUMNS = (
@@ -37,13 +38,6 @@ COLUMNS = (
     "demonstration",
 )  # fmt: skip
 BOM = "\ufeff"
-# A spreadsheet runs a cell that starts so; a leading apostrophe makes it a text (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that a spreadsheet never runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def machine_number(value: float | None) -> str:

@@ -34,7 +34,7 @@ class Locator:
 
     def __init__(self, observatory: Observatory) -> None:
         self._observatory = observatory
-        self._department = lru_cache(maxsize=8)(self._make_department)
+        self._department = lru_cache(maxsize=16)(self._make_department)
 
     def svg(self, code: str) -> str:
         """Return the map of a commune; empty when its outline or the one of its department is unknown."""
@@ -53,11 +53,18 @@ class Locator:
         return (
             f'<svg class="situation" viewBox="0 0 {drawn.width} {drawn.height}" role="img" '
             f'aria-label="Carte : {shown(title)}"><path class="dep" d="{drawn.outline}"/>'
-            f'{around}<path class="com" d="{_path(shape)}"/>{mark}</svg>'
+            f'{around}<path class="com" d="{outline_path(shape)}"/>{mark}</svg>'
         )
 
+    def communes_of(self, departement: str) -> tuple[int, int, dict[str, str]] | None:
+        """Return the width and height of the map of a department, and the path of each of its communes, by code."""
+        drawn = self._department(departement)
+        if drawn is None:
+            return None
+        return drawn.width, drawn.height, {code: outline_path(shape) for code, shape in drawn.communes.items()}
+
     def _make_department(self, code: str) -> _Department | None:
-        whole = _departements(self._observatory).get(code)
+        whole = departement_outlines(self._observatory).get(code)
         if whole is None:
             return None
         mine = self._observatory.communes.filter(pl.col("departement") == code).select("code", "epci")
@@ -86,7 +93,7 @@ class _Department:
         for code, group in zip(codes, epci, strict=True):
             if group:
                 self._members.setdefault(group, []).append(code)
-        self.outline = _path(shapely.simplify(shapely.transform(whole, project), _TOLERANCE))
+        self.outline = outline_path(shapely.simplify(shapely.transform(whole, project), _TOLERANCE))
         self._epci: dict[str, str] = {}
 
     def epci(self, code: str | None) -> str:
@@ -97,12 +104,19 @@ class _Department:
             members = [self.communes[member] for member in self._members[code]]
             # The fast union needs communes that neither overlap nor leave slits.
             union = shapely.coverage_union_all(members) if self._fits else shapely.union_all(members)
-            self._epci[code] = _path(shapely.simplify(union, _TOLERANCE))
+            self._epci[code] = outline_path(shapely.simplify(union, _TOLERANCE))
         return self._epci[code]
 
 
 @lru_cache(maxsize=2)
-def _departements(observatory: Observatory) -> dict[str, shapely.Geometry]:
+def departement_outlines(observatory: Observatory) -> dict[str, shapely.Geometry]:
+    """Return the outlines of the departments (EPSG:4326), by code.
+
+    Raises
+    ------
+    SnapshotError
+        When the snapshot holds none, or when they are unreadable.
+    """
     path = observatory.snapshot.folder / MAP_FOLDER / DEPARTEMENTS_FILE
     try:
         features = json.loads(read_gzip(path))["features"]
@@ -114,7 +128,7 @@ def _departements(observatory: Observatory) -> dict[str, shapely.Geometry]:
         ) from error  # fmt: skip
 
 
-def _path(geometry: shapely.Geometry) -> str:
+def outline_path(geometry: shapely.Geometry) -> str:
     """Return the outline as a path: in whole pixels, each point from the one before it."""
     parts = []
     for polygon in shapely.get_parts(geometry):

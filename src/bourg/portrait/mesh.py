@@ -13,8 +13,8 @@ from bourg.errors import ParameterError
 from bourg.geography.codes import departement_of
 from bourg.indicators.engine import USABLE
 from bourg.indicators.registry import Declaration
-from bourg.maps.places import safe_cell
 from bourg.portrait.observatory import Observatory
+from bourg.store.spreadsheets import safe_cell
 
 CARTES = {
     "epci": "Intercommunalité, par commune",

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Protocol
 
 from bourg.compare.comparators import SIMILAR, SIZE, comparators
 from bourg.indicators.engine import USABLE
-from bourg.indicators.parameters import parameter
 from bourg.indicators.theme_labels import THEMES
-from bourg.indicators.values import Comparison, Distribution, Elsewhere, SourceNote, ValueSheet, declaration_of
+from bourg.indicators.values import SourceNote, ValueSheet
 from bourg.portrait.charts import Evolution, breaks_text, drawable, summary
 from bourg.portrait.document import Portrait
-from bourg.portrait.drawings import chart, starts_above_zero, strip
+from bourg.portrait.drawings import chart, starts_above_zero
 from bourg.portrait.markup import sentence, shown
-from bourg.portrait.strips import COMPARATORS, ordinal
-from bourg.text import count_of, format_date, format_number, format_unit, format_value
+from bourg.portrait.page_figures import DEMO, figure_item, figure_number, figure_place
+from bourg.text import count_of, format_date, format_value
 
-DRAWN = (SIZE, SIMILAR)
-# From this many communes on, a place is told as a share: the exact rank among thousands says nothing more.
-RANK_UP_TO = 200
-# Larger territories near enough for their totals to mean something beside those of a town.
-NEAR = ("epci", "departement")
-DEMO = ' <abbr class="demo" title="Valeur de démonstration, fabriquée">◆ démo</abbr>'
 _SHOWN_NEIGHBOURS = 10
 
 
@@ -153,19 +146,11 @@ def _contents(themes: Iterable[str]) -> str:
     return f'<nav class="sommaire" aria-label="Sur cette page"><ul>{rows}</ul></nav>'
 
 
-def _number(sheet: ValueSheet) -> str:
-    if sheet.status in USABLE and sheet.value is not None:
-        number = format_number(sheet.value, sheet.decimals)
-        unit = f" {shown(format_unit(sheet.value, sheet.unit))}" if sheet.unit else ""
-        return f"<b>{number}</b>{unit}{DEMO if sheet.demo else ''}"
-    return f'<b class="absent">{shown(sheet.text)}</b>'
-
-
 def _key_figures(portrait: Portrait) -> str:
     cards = "".join(
         f"<li><h3>{_linked(shown(sheet.label), f'#{sheet.indicator}' if sheet.status in USABLE else '')}</h3>"
-        f'<p class="valeur">{_number(sheet)} '
-        f'<span class="periode">{shown(sheet.period)}</span></p><p class="place">{_place(sheet)}</p></li>'
+        f'<p class="valeur">{figure_number(sheet)} '
+        f'<span class="periode">{shown(sheet.period)}</span></p><p class="place">{figure_place(sheet)}</p></li>'
         for sheet in portrait.key_figures
     )
     legend = (
@@ -245,7 +230,7 @@ def _themes(page: TownPage, links: Links) -> dict[str, str]:
         method = links.method(theme)
         parts = [f'<section aria-labelledby="{theme}"><h2 id="{theme}">{shown(label)}</h2>']
         if given:
-            figures = "".join(_figure(sheet, method) for sheet in given)
+            figures = "".join(figure_item(sheet, method) for sheet in given)
             parts.append(f'<ul class="chiffres">{figures}</ul>')
         else:
             parts.append("<p>Aucun chiffre n’est disponible pour ce thème.</p>")
@@ -259,123 +244,6 @@ def _themes(page: TownPage, links: Links) -> dict[str, str]:
         parts.append("</section>")
         made[theme] = "".join(parts)
     return made
-
-
-def _figure(sheet: ValueSheet, method: str) -> str:
-    period = f' <span class="periode">{shown(sheet.period)}</span>' if sheet.period else ""
-    return (
-        f'<li id="{sheet.indicator}"><h3>{shown(sheet.label)}</h3><p class="valeur">{_number(sheet)}{period}</p>'
-        f'<p class="place">{_place(sheet)}</p>{_details(sheet, method)}</li>'
-    )
-
-
-def _place(sheet: ValueSheet) -> str:
-    """Return the strip of a figure, and what it shows in words."""
-    if sheet.status not in USABLE or sheet.value is None:
-        return shown(sheet.explanation)
-    told = sheet.compared_with(SIZE)
-    words = sentence(told.sentence) if told else "Pas de rang parmi les communes de même taille."
-    spread = next((item for item in sheet.distributions if item.comparator == SIZE), None)
-    if spread is not None and spread.n >= _least():
-        percent = "%" if sheet.unit.startswith("%") else ""
-        words += f" Médiane : {format_value(spread.median, percent, sheet.decimals)}."
-    return f"{strip(sheet, DRAWN)}<span>{shown(words)}</span>"
-
-
-def _details(sheet: ValueSheet, method: str) -> str:
-    entries = []
-    if sheet.status != "ok":
-        entries.append(("Statut", f"{sheet.status_label}. {sheet.explanation}"))
-    if sheet.n is not None:
-        entries.append(("Effectif", format_number(sheet.n)))
-    entries += [(item.name or item.level_label, item.text) for item in landmarks(sheet)]
-    rows = "".join(f"<dt>{shown(name)}</dt><dd>{shown(text)}</dd>" for name, text in entries)
-    sources = ", ".join(_source_link(source) for source in sheet.sources)
-    more = f'<p><a href="{method}#{sheet.indicator}">Méthode de ce chiffre</a></p>' if method else ""
-    fixed = _fixed(sheet.formula, sheet.limits, sheet.secrecy or "", sheet.series_break or "", sheet.reference)
-    return (
-        f'<details><summary>Fiche<span class="lu">&nbsp;: {shown(sheet.label)}</span></summary>{_sets_table(sheet)}'
-        f"<dl>{rows}<dt>Source</dt><dd>{sources or 'aucune source lue'}</dd>{fixed}</dl>{more}</details>"
-    )
-
-
-def landmarks(sheet: ValueSheet) -> list[Elsewhere]:
-    """Return the values of the larger territories that help to read a figure: the total of a region is none."""
-    far = declaration_of(sheet.indicator).kind != "count"
-    return [item for item in sheet.elsewhere if item.status in USABLE and (far or item.level in NEAR)]
-
-
-@lru_cache(maxsize=1024)
-def _fixed(formula: str, limits: str, secrecy: str, series_break: str, reference: str) -> str:
-    """Return what a sheet says of the indicator, whatever the town."""
-    rows = [
-        ("Formule", formula), ("Ce que ce chiffre ne dit pas", limits), ("Secret", secrecy),
-        ("Rupture de série", series_break), ("Référence", reference),
-    ]  # fmt: skip
-    return "".join(f"<dt>{name}</dt><dd>{shown(text)}</dd>" for name, text in rows if text)
-
-
-@lru_cache(maxsize=4096)
-def _source_link(source: SourceNote) -> str:
-    vintage = f" ({shown(source.vintage)})" if source.vintage else ""
-    return f'<a href="#s-{source.id}">{shown(source.title)}</a>{vintage}'
-
-
-def _sets_table(sheet: ValueSheet) -> str:
-    places = {item.comparator: item for item in sheet.comparisons}
-    spreads = {item.comparator: item for item in sheet.distributions}
-    rows = [
-        _set_row(sheet, places.get(name), spreads.get(name))
-        for name in COMPARATORS
-        if name in places or name in spreads
-    ]
-    if not rows:
-        return ""
-    unit = f", en {sheet.unit}" if sheet.unit else ""
-    head = '<th scope="col">Ensemble<th scope="col">Place<th scope="col">Quart bas<th scope="col">Médiane'
-    return (
-        f"<table><caption>{shown(f'Parmi les autres{unit}')}</caption><thead><tr>{head}"
-        f'<th scope="col">Quart haut</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
-
-
-def place_words(place: Comparison) -> str:
-    """Return « 12e sur 59 », or « plus que 72 % » in a set so large that a rank says no more."""
-    if place.n_set < RANK_UP_TO or place.percentile_strict is None:
-        return f"{ordinal(place.rank)} sur {format_number(place.n_set)}"
-    return f"plus que {_share(place.percentile_strict)}"
-
-
-def _share(percentile: float) -> str:
-    rounded = round(percentile)
-    if rounded == 0 and percentile > 0:
-        return "moins de 1 %"
-    return "plus de 99 %" if rounded == 100 and percentile < 100 else f"{rounded} %"
-
-
-@lru_cache(maxsize=1024)
-def _set_label(comparator: str, set_label: str) -> str:
-    label = comparators()[comparator].label
-    return shown(f"{label} : {set_label}" if set_label not in ("", label) else label)
-
-
-def _set_row(sheet: ValueSheet, place: Comparison | None, spread: Distribution | None) -> str:
-    known = place or spread
-    label = _set_label(known.comparator, known.set_label) if known else ""
-    rank = shown(place_words(place)) if place is not None else "pas de rang"
-    enough = spread is not None and spread.n >= _least()
-    cells = _quartiles(spread.q1, spread.median, spread.q3, sheet.decimals) if spread and enough else "–<td>–<td>–"
-    return f'<tr><th scope="row">{label}<td>{rank}<td>{cells}</tr>'
-
-
-@lru_cache(maxsize=65_536)
-def _quartiles(low: float, middle: float, high: float, decimals: int) -> str:
-    return "<td>".join(format_number(value, decimals) for value in (low, middle, high))
-
-
-@cache
-def _least() -> int:
-    return int(parameter("ranking_min_set"))
 
 
 def _evolution(item: Evolution) -> str:

@@ -1,39 +1,38 @@
-"""What the pages of each town depend on, as one short hash a town: only pages whose hash changed are made again.
+"""What the pages of a site depend on, as short hashes: only what changed is made again.
 
-The hash covers the numbers that a page shows, as it shows them: among thousands of communes a page gives a share
-rounded to one percent and rounded quartiles, so that a figure changed at the other end of the country leaves it as it
-is. Small sets and similar towns are covered by all the values of their members: too much, and never too little.
+Three grains: what all pages share, what the page of a town is made of, and each of its figures
+(:mod:`bourg.site.digests`). A page of which only figures changed is mended; the others are made whole.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from bourg.compare.comparators import CENTRALITY, PVD, SIZE, Comparators
-from bourg.compare.matrix import NO_LOT, CommuneMatrix, Ints
+from bourg.compare.comparators import SIZE
+from bourg.compare.stored import SUMMARIES
 from bourg.indicators.registry import load_indicators
-from bourg.indicators.units import FRANCE_LABELS
-from bourg.indicators.values import declaration_of
+from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.observatory import Observatory
-from bourg.portrait.page import RANK_UP_TO
 from bourg.portrait.series import declared_series, described, undivided
+from bourg.site.departements import MAPPED
+from bourg.site.digests import Digests, Nearby, commune_digests, figure_digests, mixed
+from bourg.site.selection import known_rows
+from bourg.site.themes import themes_in_use
 from bourg.site.towns import Scope
 
 # Packages whose code or declarations end up in a page.
 _CODE = ("text.py", "compare", "geography", "indicators", "maps", "portrait", "site", "sources/catalogue")
 _SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js")
-_LARGE = ("region", SIZE, CENTRALITY)
-_SMALL = ("departement", "epci")
 _FILES = ("comparaisons/structure", "profils.json", "tables/outlines", "cartes/departements", "tables/epci")
 
 
@@ -45,84 +44,217 @@ class Fingerprints:
     ----------
     common
         Hash of what all pages depend on.
-    keys
-        Commune -> hash of what its pages depend on, similar towns apart.
-    members
-        Commune -> communes whose values its comparison with similar towns reads; known once its page is made.
-    near
-        Commune -> hash of the values of these members.
+    codes
+        Communes, in the order of the arrays.
+    frames
+        Commune -> hash of what its pages are made of: identity, series, which figures it has.
+    figures
+        Shape ``(indicators, communes)``: digest of each figure.
+    traits
+        Shape ``(communes,)``: digest of what sets each commune apart from similar towns.
+    nearby
+        What each commune is compared with by resemblance; ``None`` before its page was ever made.
+    pages
+        Path of the other pages (``departement/12``) -> hash of what they show.
     """
 
     common: str = ""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    members: Mapping[str, str] = field(default_factory=dict)
-    near: Mapping[str, str] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+    frames: Mapping[str, str] = field(default_factory=dict)
+    figures: Digests | None = None
+    traits: Digests | None = None
+    nearby: Nearby | None = None
+    pages: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, content: Mapping[str, Any] | None) -> Fingerprints:
-        """Return what the manifest of a site kept; nothing for a new one."""
+    def read(cls, content: Mapping[str, Any] | None, arrays: bytes) -> Fingerprints:
+        """Return what the folder of a site kept; nothing for a new one, or when its arrays are not readable."""
         kept = content or {}
-        return cls(kept.get("commun", ""), kept.get("communes", {}), kept.get("membres", {}), kept.get("proches", {}))
+        if not kept or not arrays:
+            return cls()
+        try:
+            # Arrays only: nothing that is read here can run.
+            with np.load(io.BytesIO(arrays), allow_pickle=False) as known:
+                figures, traits, nearby = known["figures"], known["traits"], Nearby(known["members"], known["beside"])
+            codes = tuple(kept["ordre"])
+            if figures.shape[1] != len(codes) or {len(codes)} != {len(traits), len(nearby.members), len(nearby.beside)}:
+                return cls()
+            return cls(kept["commun"], codes, kept["communes"], figures, traits, nearby, kept["pages"])
+        except (ValueError, KeyError, TypeError, OSError, EOFError, IndexError):
+            # Read again from the snapshot: nothing is lost but time.
+            return cls()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types."""
+        """Return what is kept as JSON."""
         return {
-            "commun": self.common, "communes": dict(self.keys), "membres": dict(self.members),
-            "proches": dict(self.near),
+            "commun": self.common, "ordre": list(self.codes), "communes": dict(self.frames), "pages": dict(self.pages),
         }  # fmt: skip
 
-    def stale(self, code: str, known: Fingerprints) -> bool:
-        """Tell whether the pages of a commune have to be made again, from the hashes of the last run."""
-        return (
-            self.common != known.common
-            or self.keys.get(code) != known.keys.get(code)
-            or self.near.get(code, "") != known.near.get(code)
-        )
+    def to_arrays(self) -> bytes:
+        """Return what is kept as arrays."""
+        nothing = Nearby(np.empty((0, 0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.int32))
+        near = self.nearby or nothing
+        buffer = io.BytesIO()
+        empty = np.empty((0, 0), dtype=np.uint64)
+        np.savez(
+            buffer, figures=empty if self.figures is None else self.figures,
+            traits=empty if self.traits is None else self.traits, members=near.members, beside=near.beside,
+        )  # fmt: skip
+        return buffer.getvalue()
+
+    def changed(self, known: Fingerprints) -> dict[str, list[int] | None]:
+        """Return the communes whose pages changed since the last run: the rows of the figures, ``None`` for all."""
+        found: dict[str, list[int] | None] = {}
+        figures, before = self.figures, known.figures
+        if self.common != known.common or figures is None or before is None or figures.shape[0] != before.shape[0]:
+            return dict.fromkeys(self.codes)
+        old = known.places
+        for index, code in enumerate(self.codes):
+            if code not in old or self.frames[code] != known.frames.get(code):
+                found[code] = None
+            elif (rows := np.flatnonzero(figures[:, index] != before[:, old[code]])).size:
+                found[code] = rows.tolist()
+        return found
+
+    def apart(self, known: Fingerprints, code: str) -> bool:
+        """Tell whether what sets a commune apart from similar towns may have changed since the last run."""
+        if self.traits is None or known.traits is None or code not in known.places:
+            return True
+        return bool(self.traits[self.places[code]] != known.traits[known.places[code]])
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Place of each commune in the arrays."""
+        return {code: index for index, code in enumerate(self.codes)}
 
 
 def fingerprints(observatory: Observatory, codes: Sequence[str], scope: Scope, known: Fingerprints) -> Fingerprints:
-    """Return the hashes of the towns of a site for the snapshot in service.
+    """Return the hashes of a site for the snapshot in service.
 
     Parameters
     ----------
+    codes
+        Communes of the site, sorted.
     known
-        Hashes of the last run: they say which similar towns each page reads.
+        Hashes of the last run: they say which towns each page is compared with by resemblance. Those of a commune
+        that it does not know are left out, until :func:`with_nearby`.
     """
     common = _common(observatory, scope)
+    found = Fingerprints(common, tuple(codes), pages=_pages(observatory, scope))
     if common != known.common:
-        # Everything is made again: what each town depends on is only needed by the next run.
-        known = Fingerprints()
-    rows = [observatory.commune(code) for code in codes]
-    columns = _column_digests(observatory.matrix)
-    parts = [
-        _values(observatory, rows), _large_sets(observatory, codes), _small_sets(observatory, rows, columns),
-        _series(observatory, rows), _identities(observatory, rows),
-    ]  # fmt: skip
-    keys = {code: _hash(part[code] for part in parts) for code in codes}
-    members = {code: known.members[code] for code in codes if code in known.members}
-    return Fingerprints(common, keys, members, near_digests(observatory, members, columns))
+        # Everything is made again: what each page depends on is only needed by the next run.
+        return found
+    return _with_figures(observatory, replace(found, nearby=_reordered(known, codes)))
 
 
-def near_digests(
-    observatory: Observatory, members: Mapping[str, str], columns: NDArray[np.uint64] | None = None
-) -> dict[str, str]:
-    """Return the hash of the values of the similar towns of some communes."""
-    matrix = observatory.matrix
-    digests = _column_digests(matrix) if columns is None else columns
-    found = {}
-    for code, names in members.items():
-        here = [matrix.positions.get(name, -1) for name in names.split(",") if name]
-        found[code] = _hash([digests[here].tobytes(), str(here.count(-1))])
-    return found
+def _with_figures(observatory: Observatory, keys: Fingerprints) -> Fingerprints:
+    rows = known_rows(observatory, keys.codes)
+    figures, frames, traits = figure_digests(observatory, rows, keys.nearby)
+    parts = [_series(observatory, rows), _identities(observatory, rows)]
+    hashes = {
+        code: _hash([*(part[code] for part in parts), int(frame).to_bytes(8, "big")])
+        for code, frame in zip(keys.codes, frames, strict=True)
+    }
+    return replace(keys, figures=figures, traits=traits, frames=hashes)
 
 
-def similar_members(observatory: Observatory, code: str, shown: Iterable[str]) -> str:
-    """Return the communes that the comparison of a town with similar ones reads, joined by commas."""
+def _reordered(known: Fingerprints, codes: Sequence[str]) -> Nearby | None:
+    """Return what the last run knew of these communes, −1 for the new ones."""
+    if known.nearby is None:
+        return None
+    places = np.array([known.places.get(code, -1) for code in codes], dtype=np.int64)
+    members, beside = known.nearby.members[places], known.nearby.beside[places]
+    members[places < 0], beside[places < 0] = -1, -1
+    return Nearby(members, beside)
+
+
+def similar_of(observatory: Observatory, code: str, shown: Sequence[str], beside: int) -> Nearby:
+    """Return what one commune is compared with by resemblance, as arrays of one line.
+
+    Parameters
+    ----------
+    shown
+        The most similar towns.
+    beside
+        How many of them its comparison puts beside it.
+    """
     matrix = observatory.matrix
     (chosen,) = observatory.comparators.of(code, ["similar"])
-    positions = [chosen.members, *chosen.by_family.values()]
-    every = np.unique(np.concatenate(positions)) if positions else np.empty(0, dtype=np.int64)
-    return ",".join(sorted({*(matrix.codes[item] for item in every.tolist()), *shown}))
+    families = sorted(chosen.by_family)
+    lists = [chosen.members, *(chosen.by_family[name] for name in families)]
+    size = max((part.size for part in lists), default=0)
+    members = np.full((1, len(lists), size), -1, dtype=np.int32)
+    for index, part in enumerate(lists):
+        members[0, index, : part.size] = part
+    # None at all is not the same as never looked for.
+    near = np.full((1, beside), -2, dtype=np.int32)
+    near[0, : len(shown[:beside])] = [matrix.position(item) for item in shown[:beside]]
+    return Nearby(members, near)
+
+
+def completed(observatory: Observatory, keys: Fingerprints, made: Mapping[str, Nearby]) -> Fingerprints:
+    """Return the hashes with what the pages just made are compared with, for the next run.
+
+    Parameters
+    ----------
+    made
+        Of the communes whose pages were made whole.
+    """
+    old = keys.nearby
+    unknown = set(keys.codes) if old is None or keys.figures is None else {
+        code for code, line in zip(keys.codes, old.beside, strict=True) if (line == -1).all()
+    }  # fmt: skip
+    if not unknown & set(made):
+        return keys
+    shapes = [part.members.shape[1:] for part in made.values()] + ([old.members.shape[1:]] if old else [])
+    beside = next(iter(made.values())).beside.shape[1]
+    lines, size = max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+    members = np.full((len(keys.codes), lines, size), -1, dtype=np.int32)
+    near = np.full((len(keys.codes), beside), -1, dtype=np.int32)
+    for index, code in enumerate(keys.codes):
+        source, line = (made[code], 0) if code in made else (old, index)
+        if source is not None:
+            shape = source.members.shape[1:]
+            members[index, : shape[0], : shape[1]] = source.members[line]
+            near[index] = source.beside[line]
+    return _with_figures(observatory, replace(keys, nearby=Nearby(members, near)))
+
+
+def _pages(observatory: Observatory, scope: Scope) -> dict[str, str]:
+    """Hash what the pages of departments and of themes show."""
+    declared = {name: item.declaration for name, item in load_indicators().items()}
+    keyed = [name for name in (*KEY_FIGURES, *MAPPED) if name in observatory.matrix.rows]
+    table = pl.scan_parquet(observatory.snapshot.path("values.parquet"))
+    content = pl.struct("indicator", "level", "code", "period", "value", "status").hash(seed=5)
+    rows = (
+        table.filter(pl.col("level").is_in(["departement", "france"]))
+        .select("indicator", "level", "code", row=content).collect()
+    )  # fmt: skip
+    themes: dict[str, list[str]] = {}
+    by_indicator = dict(rows.group_by("indicator").agg(pl.col("row").sum()).sort("indicator").iter_rows())
+    sizes = pl.scan_parquet(observatory.snapshot.path(SUMMARIES)).filter(pl.col("comparator") == SIZE)
+    spread = dict(
+        sizes.select("indicator", row=pl.struct(pl.all()).hash(seed=6)).group_by("indicator")
+        .agg(pl.col("row").sum()).collect().iter_rows()
+    )  # fmt: skip
+    for name, one in declared.items():
+        themes.setdefault(one.theme, []).append(f"{name} {by_indicator.get(name)} {spread.get(name)}")
+    found = {f"theme/{theme}": _hash(themes.get(theme, ())) for theme in themes_in_use()}
+    here = rows.filter(pl.col("indicator").is_in(keyed))
+    france = str(here.filter(pl.col("level") == "france")["row"].sum())
+    whole = dict(here.filter(pl.col("level") == "departement").group_by("code").agg(pl.col("row").sum()).iter_rows())
+    matrix = observatory.matrix
+    place = np.arange(len(matrix.codes), dtype=np.uint64)
+    total = np.zeros(len(matrix.codes), dtype=np.uint64)
+    for number, name in enumerate(sorted(set(keyed))):
+        total += mixed(commune_digests(matrix, matrix.row(name)) + place + np.uint64(number), 60)
+    sums = pl.DataFrame({"code": matrix.codes, "total": total}).join(
+        observatory.communes.select("code", "departement"), on="code"
+    )
+    inside = dict(sums.group_by("departement").agg(pl.col("total").sum()).iter_rows())
+    for code in sorted(scope.departements):
+        found[f"departement/{code}"] = _hash([str(inside.get(code)), str(whole.get(code)), france])
+    return found
 
 
 def _hash(parts: Iterable[bytes | str]) -> str:
@@ -159,128 +291,13 @@ def _common(observatory: Observatory, scope: Scope) -> str:
     vintages = sorted({f"{item['id']} {item['vintage']}" for item in manifest["sources"]})
     sizes = _hash(observatory.comparators.partitions[SIZE].fill_null("").to_list())
     return _hash([
-        code_digest(), scope.address, *sorted(scope.codes), *files, *tables, *vintages, str(manifest["cog"]),
+        code_digest(), scope.address, *sorted(scope.codes), *files, *observatory.matrix.indicators,
+        _hash(observatory.matrix.codes), *tables, *vintages, str(manifest["cog"]),
         str(observatory.snapshot.demo), repr(sorted(observatory.names.items())), sizes,
         repr([(name, known.years, sorted((year, sorted(kinds)) for year, kinds in known.types.items()))
               for name in declared_series() if observatory.snapshot.has_table(declared_series()[name].table)
               for known in [described(observatory, name)]]),
     ])  # fmt: skip
-
-
-def _column_digests(matrix: CommuneMatrix) -> NDArray[np.uint64]:
-    """Return a hash of everything the matrix knows of each commune."""
-    rng = np.random.default_rng(20_250_101)
-    count = len(matrix.indicators)
-    factors = rng.integers(1, 2**63, size=(3, count), dtype=np.uint64) | np.uint64(1)
-    found = np.zeros(len(matrix.codes), dtype=np.uint64)
-    for row in range(count):
-        bits = np.ascontiguousarray(matrix.values[row]).view(np.uint64).copy()
-        bits ^= bits >> np.uint64(31)
-        found += (bits * factors[0, row]) ^ (bits >> np.uint64(17))
-        found += (matrix.lots[row].astype(np.uint64) + np.uint64(1)) * factors[1, row]
-        found += (matrix.statuses[row].astype(np.uint64) + np.uint64(1)) * factors[2, row]
-    return found
-
-
-def _larger(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    levels = [("commune", row["code"]), ("epci", row["epci"]), ("departement", row["departement"])]
-    levels += [("region", row["region"]), *(("france", code) for code in FRANCE_LABELS)]
-    return [(level, code) for level, code in levels if code]
-
-
-def _values(observatory: Observatory, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Hash the values of each commune, and those of the territories that hold it as its page writes them."""
-    territories = sorted({pair for row in rows for pair in _larger(row)})
-    table = observatory.values(territories)
-    known = {item.declaration.id: item.declaration for item in load_indicators().values()}
-    counts = [name for name, declared in known.items() if declared.kind == "count"]
-    far = pl.col("level").is_in(["region", "france"])
-    scale = pl.DataFrame({"indicator": list(known), "scale": [10.0**item.decimals for item in known.values()]})
-    shown = (
-        table.filter(~(far & pl.col("indicator").is_in(counts)))
-        .join(scale, on="indicator", how="left")
-        .with_columns(
-            value=pl.when(pl.col("level") == "commune").then("value").otherwise(
-                (pl.col("value") * pl.col("scale")).round() / pl.col("scale")
-            ),
-            n=pl.when(pl.col("level") == "commune").then("n"),
-        )
-        .drop("scale")
-    )  # fmt: skip
-    content = pl.struct(pl.all().exclude("level", "code")).hash(seed=1)
-    hashed = shown.select("level", "code", row=content).group_by("level", "code").agg(pl.col("row").sum(), n=pl.len())
-    found = {(level, code): f"{total}/{count}" for level, code, total, count in hashed.iter_rows()}
-    return {row["code"]: _hash(found.get(pair, "") for pair in _larger(row)) for row in rows}
-
-
-def _large_sets(observatory: Observatory, codes: Sequence[str]) -> dict[str, str]:
-    """Hash the places of each commune in the large sets, and what these sets look like, rounded as pages show them."""
-    matrix, sets = observatory.matrix, observatory.comparators
-    columns = np.array([matrix.position(code) for code in codes], dtype=np.int64)
-    parts: list[list[str | bytes]] = [[] for _ in codes]
-    for name in (*_LARGE, PVD):
-        if name not in sets.partitions and not (name == PVD and sets.pvd is not None):
-            continue
-        for set_id, members in sets.sets_of(name).items():
-            here = np.arange(columns.size) if name == PVD else np.flatnonzero(np.isin(columns, members))
-            if here.size == 0:
-                continue
-            shape = _shape(observatory, name, set_id)
-            places = _places(matrix, columns[here], members)
-            for index, place in zip(here.tolist(), places, strict=True):
-                parts[index] += [name, set_id, shape, place]
-    return {code: _hash(part) for code, part in zip(codes, parts, strict=True)}
-
-
-def _shape(observatory: Observatory, comparator: str, set_id: str) -> str:
-    found = observatory.summary(comparator, set_id)
-    return repr([
-        (key, count if count < RANK_UP_TO else "", [round(value, declaration_of(key[0]).decimals) for value in figures])
-        for key, (count, figures) in found.items()
-    ])  # fmt: skip
-
-
-def _places(matrix: CommuneMatrix, columns: Ints, members: Ints) -> list[bytes]:
-    """Return, for each commune, its shares below (rounded) or its ranks in one set, as bytes."""
-    values, counts = matrix.sorted_among(members)
-    rows, lots = matrix.lot_rows
-    result = np.full((columns.size, rows.size, 4), -1, dtype=np.int32)
-    inside = np.isin(columns, members)
-    for line, (row, lot) in enumerate(zip(rows.tolist(), lots.tolist(), strict=True)):
-        usable = np.flatnonzero(matrix.lots[row, columns] == lot) if lot != NO_LOT else np.empty(0, dtype=np.int64)
-        if usable.size == 0:
-            continue
-        known = values[line, : counts[line]]
-        here = matrix.values[row, columns[usable]]
-        low = np.searchsorted(known, here, "left")
-        equal = np.searchsorted(known, here, "right") - low - inside[usable]
-        others = np.maximum(known.size - inside[usable], 1)
-        # The sentence gives the number of the others, and tells ties and extremes apart.
-        result[usable, line, 0] = known.size
-        if known.size < RANK_UP_TO:
-            result[usable, line, 1], result[usable, line, 2] = low, equal
-        else:
-            share, same = 100 * low / others, 100 * equal / others
-            edge = (low == 0).astype(np.int32) + 2 * (low + equal == others) + 4 * (equal > 0)
-            ends = np.where(share > 99, share * 1e4, np.rint(share))
-            result[usable, line, 1] = np.where((share > 0) & (share < 1), -2, ends)
-            result[usable, line, 2] = np.where((edge & 3) > 0, np.rint(same * 10), 0)
-            result[usable, line, 3] = edge & 3
-    return [item.tobytes() for item in result]
-
-
-def _small_sets(
-    observatory: Observatory, rows: Sequence[Mapping[str, Any]], columns: NDArray[np.uint64]
-) -> dict[str, str]:
-    """Hash every value of the communes of the same department and of the same intercommunality."""
-    sets: Comparators = observatory.comparators
-    digests = {
-        (name, set_id): _hash([columns[members].tobytes()])
-        for name in _SMALL
-        if name in sets.partitions
-        for set_id, members in sets.sets_of(name).items()
-    }
-    return {row["code"]: _hash(digests.get((name, row[name] or ""), "") for name in _SMALL) for row in rows}
 
 
 def _series(observatory: Observatory, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -323,6 +340,3 @@ def _identities(observatory: Observatory, rows: Sequence[Mapping[str, Any]]) -> 
         ])
         for row in rows
     }  # fmt: skip
-
-
-__all__ = ["Fingerprints", "code_digest", "fingerprints", "near_digests", "similar_members"]

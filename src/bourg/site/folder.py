@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from bourg.errors import BourgError, StorageError
 
 MANIFEST = ".bourg-site.json"
+ARRAYS = ".bourg-site.npz"
 _VERSION = 1
 
 
@@ -113,6 +114,35 @@ class SiteFolder:
         except OSError as error:
             raise _refused(path, error) from error
         return key, True
+
+    def arrays(self) -> bytes:
+        """Return the arrays kept by the last run; nothing when there are none, or when they are not its own.
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        path = self.root / ARRAYS
+        try:
+            content = path.read_bytes() if path.is_file() else b""
+        except OSError as error:
+            raise _refused(path, error) from error
+        return content if digest(content) == self.manifest.get("tableaux") else b""
+
+    def write_arrays(self, content: bytes) -> str:
+        """Keep arrays for the next run; return their hash, which the manifest has to hold under « tableaux ».
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        try:
+            self._write(ARRAYS, content)
+        except OSError as error:
+            raise _refused(self.root, error) from error
+        return digest(content)
 
     def _write(self, name: str, content: bytes) -> None:
         path = self.root / name

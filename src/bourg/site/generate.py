@@ -1,33 +1,43 @@
-"""Make a whole site: towns in several processes, the other pages meanwhile, only what changed written."""
+"""Make a whole site: pages in several processes, only what changed made again, only what differs written."""
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from bourg import __version__
 from bourg.errors import ParameterError, StorageError
+from bourg.geography.codes import departement_of
+from bourg.indicators.parameters import parameter
+from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.processes import no_main_script
 from bourg.settings import Settings
-from bourg.site.fingerprint import Fingerprints, fingerprints, near_digests, similar_members
+from bourg.site.digests import Nearby
+from bourg.site.feeds import sitemaps
+from bourg.site.fingerprint import Fingerprints, completed, fingerprints
 from bourg.site.folder import SiteFolder
-from bourg.site.pages import Pages, sitemap
-from bourg.site.towns import Scope, departements_of, town_files
+from bourg.site.pages import Pages, method_files
+from bourg.site.towns import Scope, departements_of
+from bourg.site.work import Batch, Job, Made, Worker, batches, open_worker, run_batch
 
 Progress = Callable[[str, float], None]
 # Towns made together: enough to share what they have in common, few enough to keep the processes evenly busy.
 _LEAST_BATCH, _MOST_BATCH, _BATCHES_EACH = 24, 240, 4
-# Under this number of pages a second process costs more than it saves.
-_ALONE = 60
+# Under this number of pages a second process costs more than it saves; a page to mend counts for a fraction of one.
+_ALONE, _MENDED = 60, 0.1
+# The pages of methods depend on nothing but the declarations of the indicators.
+METHODS = "methode"
+# Above this share of the figures, whole pages cost less than mended ones.
+_MOST_FIGURES = 0.4
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,16 @@ class SiteReport:
 
     Attributes
     ----------
-    towns, made, written, unchanged, deleted
-        Communes of the site; communes whose pages were made; files written, left as they were, deleted.
+    towns, made, mended, written, unchanged, deleted
+        Communes of the site; communes whose pages were made whole, or mended; files written, left as they were,
+        deleted.
     files, size
         Files of the site and their bytes.
     """
 
     towns: int
     made: int
+    mended: int
     written: int
     unchanged: int
     deleted: int
@@ -100,73 +112,190 @@ def generate_site(
     chosen = frozenset(codes)
     scope = Scope(chosen, departements_of(observatory, chosen), address)
     progress("Recherche de ce qui a changé", 0.02)
-    known = Fingerprints.read(folder.manifest.get("empreintes"))
+    known = Fingerprints() if complete else Fingerprints.read(folder.manifest.get("empreintes"), folder.arrays())
     keys = fingerprints(observatory, sorted(chosen), scope, known)
-    past = folder.files
-    of_town: dict[str, list[str]] = folder.manifest.get("communes", {})
-    stale = [
-        code for code in sorted(chosen) if complete or keys.stale(code, known) or not _there(out, of_town.get(code, []))
-    ]
-    files = {name: past[name] for code in chosen - set(stale) for name in of_town[code]}
-    towns = {code: of_town[code] for code in chosen - set(stale)}
-    written = 0
-    if stale:
+    moved = folder.manifest.get("instantane") != observatory.snapshot.id
+    owners: dict[str, list[str]] = folder.manifest.get("pages", {})
+    lost = _lost(out, owners, {f"ville/{code}" for code in chosen})
+    plan = _plan(observatory, keys, known, moved=moved, lost=lost)
+    job = Job(settings, out, scope, dict(folder.files), plan.figures)
+    if plan.batches(1):
         folder.begin()
+    state = _State(folder, owners)
     for name, content in Pages(observatory, scope).files():
-        key, new = folder.write(name, content)
-        files[name], written = key, written + new
-    done, members = 0, {code: keys.members[code] for code in chosen - set(stale)}
-    for made in _made(_Job(settings, out, scope, past), observatory, stale, workers or os.cpu_count() or 1):
-        for code, hashes, count, near in made:
-            files.update(hashes)
-            towns[code], members[code] = sorted(hashes), near
-            written, done = written + count, done + 1
-        progress(f"Pages des communes ({done} sur {len(stale)})", 0.05 + 0.93 * done / max(len(stale), 1))
-    name = "sitemap.xml"
-    files[name], mapped = folder.write(name, sitemap(address, list(files)))
-    written += mapped
-    keys = replace(keys, members=members, near=near_digests(observatory, members))
+        state.add(name, *folder.write(name, content))
+    if keys.common == known.common and METHODS in owners and METHODS not in lost:
+        state.keep(METHODS)
+    else:
+        for name, content in method_files(address):
+            state.add(name, *folder.write(name, content), owner=METHODS)
+    count, done, nearby = plan.size, 0, {}
+    for made in _made(job, observatory, plan, workers or os.cpu_count() or 1):
+        for item in made:
+            state.take(item)
+            done += 1
+            if item.kind == "town" and item.nearby is not None:
+                nearby[item.name] = item.nearby
+        progress(f"Pages des communes, des départements et des thèmes ({done} sur {count})", 0.05 + 0.9 * done / count)
+    progress("Fin du site", 0.96)
+    for owner in (*(f"ville/{code}" for code in keys.codes), *keys.pages):
+        state.keep(owner)
+    day = observatory.snapshot.manifest["created"][:10]
+    for name, content in sitemaps(address, list(state.files), day).items():
+        state.add(name, *folder.write(name, content))
+    keys = completed(observatory, keys, nearby)
+    arrays = folder.write_arrays(keys.to_arrays())
     gone = folder.finish(
-        {"bourg": __version__, "instantane": observatory.snapshot.id, "fichiers": files, "communes": towns,
-         "empreintes": keys.to_dict()}
+        {"bourg": __version__, "tableaux": arrays, "instantane": observatory.snapshot.id,
+         "fichiers": state.files, "pages": state.owners, "empreintes": keys.to_dict()}
     )  # fmt: skip
-    size = sum((out / item).stat().st_size for item in files)
-    return SiteReport(len(chosen), len(stale), written, len(files) - written, len(gone), len(files), size)
+    size = sum((out / item).stat().st_size for item in state.files)
+    return SiteReport(
+        len(chosen), state.made, state.mended, state.written, len(state.files) - state.written, len(gone),
+        len(state.files), size,
+    )  # fmt: skip
 
 
-def _there(out: Path, names: Sequence[str]) -> bool:
-    return bool(names) and all((out / name).is_file() for name in names)
+def _lost(out: Path, owners: Mapping[str, Sequence[str]], towns: Collection[str]) -> frozenset[str]:
+    """Return the pages of the last run that are no longer whole on the disk, and the towns that it did not make."""
+    there = {owner for owner, names in owners.items() if names and all((out / name).is_file() for name in names)}
+    return frozenset((set(owners) | set(towns)) - there)
 
 
-_Made = list[tuple[str, dict[str, str], int, str]]
-_HELD: dict[str, Any] = {}
+class _State:
+    """The files of the site, as they become known."""
+
+    def __init__(self, folder: SiteFolder, past: Mapping[str, list[str]]) -> None:
+        self._known, self._past = folder.files, past
+        self.files: dict[str, str] = {}
+        self.owners: dict[str, list[str]] = {}
+        self.written = self.made = self.mended = 0
+
+    def add(self, name: str, key: str, new: bool, owner: str = "") -> None:  # noqa: FBT001 - what the folder answers
+        """Take in a file, and the page that it belongs to."""
+        self.files[name] = key
+        if owner:
+            self.owners.setdefault(owner, []).append(name)
+        self.written += new
+
+    def take(self, item: Made) -> None:
+        """Take in what a process made."""
+        owner = f"{'ville' if item.kind in ('town', 'mend') else item.kind}/{item.name}"
+        self.files.update(item.hashes)
+        self.owners[owner] = sorted(item.hashes)
+        self.written += item.written
+        self.made += item.kind == "town"
+        self.mended += item.kind == "mend"
+
+    def keep(self, owner: str) -> None:
+        """Keep the files of a page that did not change."""
+        if owner not in self.owners:
+            self.owners[owner] = self._past[owner]
+            self.files |= {name: self._known[name] for name in self._past[owner]}
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What every process has to know: ``past`` holds the hashes of the files of the last run."""
+class _Plan:
+    """What is to be made.
 
-    settings: Settings
-    out: Path
-    scope: Scope
-    past: dict[str, str]
+    Attributes
+    ----------
+    towns, mend, departements, themes
+        Towns to make whole, towns to mend, other pages to make.
+    changed, traits, nearby
+        For each town to mend: its figures that changed, whether what sets it apart did, what it is compared with.
+    figures
+        Indicators that changed in the towns to mend, and all the key figures when one of them did.
+    """
+
+    towns: tuple[str, ...]
+    mend: tuple[str, ...] = ()
+    changed: tuple[tuple[str, ...], ...] = ()
+    traits: tuple[bool, ...] = ()
+    departements: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    nearby: Nearby | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Pages to make."""
+        return len(self.towns) + len(self.mend) + len(self.departements) + len(self.themes)
+
+    @property
+    def weight(self) -> float:
+        """About how much work it is, in whole pages."""
+        return self.size - (1 - _MENDED) * len(self.mend)
+
+    def batches(self, workers: int) -> list[Batch]:
+        """Return the work cut for some processes, the longest first."""
+        wanted = workers * _BATCHES_EACH
+        found = batches("theme", self.themes, wanted, least=1, most=4)
+        left = set(self.departements)
+        for batch in batches("town", self.towns, wanted, least=_LEAST_BATCH, most=_MOST_BATCH):
+            here = tuple(sorted(left & {departement_of(code) for code in batch.names}))
+            left -= set(here)
+            found.append(replace(batch, departements=here))
+        for batch in batches("mend", self.mend, wanted, least=_LEAST_BATCH, most=_MOST_BATCH):
+            start = self.mend.index(batch.names[0])
+            part = slice(start, start + len(batch.names))
+            near = self.nearby and Nearby(self.nearby.members[part], self.nearby.beside[part])
+            found.append(replace(batch, nearby=near, changed=self.changed[part], traits=self.traits[part]))
+        return found + batches("departement", sorted(left), wanted, least=4, most=16)
 
 
-def _made(job: _Job, observatory: Observatory, codes: Sequence[str], workers: int) -> Iterator[_Made]:
-    """Make the pages of the towns, batch by batch, in this process or in several."""
-    size = min(max(len(codes) // (workers * _BATCHES_EACH), _LEAST_BATCH), _MOST_BATCH)
-    batches = [codes[start : start + size] for start in range(0, len(codes), size)]
-    if workers == 1 or len(codes) <= _ALONE:
-        for batch in batches:
-            yield _write(job, observatory, batch)
+def _plan(
+    observatory: Observatory, keys: Fingerprints, known: Fingerprints, *, moved: bool, lost: Collection[str]
+) -> _Plan:
+    """Return what is to be made: what changed, what is lost, and the pages that name a snapshot replaced since."""
+    changes = keys.changed(known)
+    pages = [name for name, key in keys.pages.items() if known.pages.get(name) != key or name in lost]
+    other = keys.common != known.common
+    departements, themes = (
+        tuple(name.removeprefix(kind) for name in (keys.pages if other else pages) if name.startswith(kind))
+        for kind in ("departement/", "theme/")
+    )
+    whole = [code for code in keys.codes if changes.get(code, ()) is None or f"ville/{code}" in lost]
+    rows = sorted({row for found in changes.values() if found for row in found})
+    indicators = observatory.matrix.indicators
+    if len(rows) > _MOST_FIGURES * len(indicators):
+        whole, rows = [code for code in keys.codes if code in changes or code in set(whole)], []
+    near = keys.nearby
+    if rows and near is not None:
+        # Few towns alike: what sets the town apart is told against a large set, of which not every value is known.
+        known_near = (near.members[:, 0] >= 0).sum(axis=1) if near.members.size else np.zeros(len(keys.codes))
+        alone = set(np.array(keys.codes)[known_near + 1 < parameter("ranking_min_set")].tolist())
+        whole = [code for code in keys.codes if code in alone or code in set(whole)]
+    taken = set(whole)
+    touched = {code: tuple(indicators[row] for row in found) for code, found in changes.items()
+               if found and code not in taken}  # fmt: skip
+    places = [index for index, code in enumerate(keys.codes) if code not in taken and (moved or code in touched)]
+    mend = [keys.codes[index] for index in places]
+    figures = {name for names in touched.values() for name in names}
+    if figures & set(KEY_FIGURES):
+        figures |= {name for name in KEY_FIGURES if name in observatory.matrix.rows}
+    return _Plan(
+        tuple(whole), tuple(mend), tuple(touched.get(code, ()) for code in mend),
+        tuple(keys.apart(known, code) for code in mend), departements, themes, tuple(sorted(figures)),
+        Nearby(near.members[places], near.beside[places]) if near else None,
+    )  # fmt: skip
+
+
+def _made(job: Job, observatory: Observatory, plan: _Plan, workers: int) -> Iterator[list[Made]]:
+    """Make the pages, batch by batch, in this process or in several."""
+    if workers == 1 or plan.weight <= _ALONE:
+        worker = Worker(job, observatory)
+        for batch in plan.batches(1):
+            yield worker.run(batch)
         return
+    cut = plan.batches(workers)
     # A process of its own for each worker, not a copy of this one: the threads of Polars do not survive a copy.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(workers, len(batches)), mp_context=context, initializer=_open, initargs=(job,)
+        min(workers, len(cut)), mp_context=context, initializer=open_worker, initargs=(job,)
     ) as pool:
         with no_main_script():
-            waiting: set[Future[_Made]] = {pool.submit(_work, list(batch)) for batch in batches}
+            waiting: set[Future[list[Made]]] = {pool.submit(run_batch, batch) for batch in cut}
         try:
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -180,33 +309,6 @@ def _made(job: _Job, observatory: Observatory, codes: Sequence[str], workers: in
         finally:
             for item in waiting:
                 item.cancel()
-
-
-def _open(job: _Job) -> None:
-    # A page leaves no cycle of objects: looking for some among a million live ones took a third of the time.
-    gc.disable()
-    _HELD.update(job=job, observatory=open_observatory(job.settings))
-
-
-def _work(codes: list[str]) -> _Made:
-    made = _write(_HELD["job"], _HELD["observatory"], codes)
-    gc.collect()
-    gc.freeze()
-    return made
-
-
-def _write(job: _Job, observatory: Observatory, codes: Sequence[str]) -> _Made:
-    folder = SiteFolder.opened(job.out, job.past)
-    made: _Made = []
-    for portrait, files in town_files(observatory, codes, job.scope):
-        hashes, written = {}, 0
-        for name, content in files.items():
-            hashes[name], new = folder.write(name, content)
-            written += new
-        code = portrait.identity.code
-        shown = [item.code for item in portrait.similar.neighbours] if portrait.similar else []
-        made.append((code, hashes, written, similar_members(observatory, code, shown)))
-    return made
 
 
 def _checked(address: str) -> str:

@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bourg.portrait.markup import plain, typeset
+from bourg.site.addresses import static_menu
 
 CSS, SCRIPT = "bourg.css", "recherche.js"
+FEED = "nouveautes.atom"
 _DESCRIPTION = 200
 
 
@@ -86,3 +88,25 @@ def whole_page(frame: Frame, main: str) -> str:
         canonical=escape(frame.canonical), image=escape(frame.image), data=escape(frame.data), feed=escape(frame.feed),
         script=escape(frame.assets + asset(SCRIPT)[0]) if frame.script else "", main=Markup(main),  # noqa: S704
     )  # fmt: skip
+
+
+def site_page(
+    name: str, title: str, description: str, main: str, address: str, *, data: str = "", script: bool = False
+) -> str:
+    """Return a page of the static site, every address of which is relative to it.
+
+    Parameters
+    ----------
+    name
+        Path inside the site: ``departement/12/index.html``.
+    address
+        Public address of the site, ending with ``/``; empty when it is not known.
+    data
+        Address of the same content for programs, from the page.
+    """
+    root = "../" * name.count("/") or "./"
+    frame = Frame(
+        title=title, description=description, assets=root, home=root, menu=static_menu(root), script=script, data=data,
+        canonical=f"{address}{name.removesuffix('index.html')}" if address else "", feed=f"{root}{FEED}",
+    )  # fmt: skip
+    return whole_page(frame, main)

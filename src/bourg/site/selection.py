@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -56,3 +57,9 @@ def chosen_codes(
             next_step="retirez un des filtres.",
         )  # fmt: skip
     return found
+
+
+def known_rows(observatory: Observatory, codes: Collection[str]) -> list[dict[str, Any]]:
+    """Return the rows of communes of the reference geography, in the order of their codes."""
+    # Without the index of names: no code is to be moved here.
+    return list(observatory.communes.filter(pl.col("code").is_in(list(codes))).sort("code").iter_rows(named=True))

@@ -9,18 +9,20 @@ from typing import Any
 
 from bourg.indicators.engine import STATUSES, USABLE
 from bourg.indicators.theme_labels import THEMES
-from bourg.indicators.values import declaration_of, value_text
+from bourg.indicators.values import ValueSheet, value_text
 from bourg.portrait.charts import Evolution, drawable, evolutions
 from bourg.portrait.document import Portrait, make_portraits
 from bourg.portrait.locator import Locator
-from bourg.portrait.markup import plain
+from bourg.portrait.markup import plain, shown
 from bourg.portrait.observatory import Observatory
-from bourg.portrait.page import TownPage, landmarks, place_words, town_main
+from bourg.portrait.page import TownPage, town_main
+from bourg.portrait.page_figures import landmarks, place_words
 from bourg.site.addresses import StaticLinks, static_menu, town_name
 from bourg.site.layout import Frame, fragment, whole_page
+from bourg.site.selection import known_rows
 
 # Similar towns put beside a town.
-_BESIDE = 5
+BESIDE = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def town_title(portrait: Portrait) -> str:
 
 
 def town_files(
-    observatory: Observatory, codes: Sequence[str], scope: Scope
+    observatory: Observatory, codes: Sequence[str], scope: Scope, locator: Locator | None = None
 ) -> Iterator[tuple[Portrait, dict[str, bytes]]]:
     """Make the files of some towns.
 
@@ -56,25 +58,50 @@ def town_files(
         The portrait, and path inside the site -> content.
     """
     series = evolutions(observatory, codes)
-    locator = Locator(observatory)
-    links = StaticLinks("../../", scope.codes, scope.departements)
+    drawn = locator or Locator(observatory)
     for portrait in make_portraits(observatory, codes):
         identity = portrait.identity
-        page = TownPage(portrait, series[identity.code], locator.svg(identity.code))
-        folder = f"ville/{town_name(identity.code, identity.name)}"
-        frame = Frame(
-            title=town_title(portrait), description=portrait.headline(), assets="../../", home="../../",
-            menu=static_menu("../../"), canonical=f"{scope.address}{folder}/" if scope.address else "",
-            data="portrait.json", feed="../../nouveautes.atom",
-        )  # fmt: skip
+        page = TownPage(portrait, series[identity.code], drawn.svg(identity.code))
+        names = town_paths(identity.code, identity.name)
+        near = portrait.similar.neighbours[:BESIDE] if portrait.similar else ()
+        towns = [(item.code, item.name) for item in near]
         yield (
             portrait,
             {
-                f"{folder}/index.html": whole_page(frame, town_main(page, links)).encode(),
-                f"{folder}/portrait.json": portrait_json(page),
-                f"{folder}/semblables/index.html": compare_page(observatory, portrait, scope).encode(),
+                names.page: town_page(page, scope).encode(),
+                names.data: portrait_json(page),
+                names.beside: compare_page(observatory, portrait, towns, scope).encode(),
             },
         )
+
+
+@dataclass(frozen=True)
+class TownPaths:
+    """Where the files of a town are inside a site: its page, its data, its comparison with similar towns."""
+
+    folder: str
+    page: str
+    data: str
+    beside: str
+
+
+def town_paths(code: str, name: str) -> TownPaths:
+    """Return the paths of the files of a town."""
+    folder = f"ville/{town_name(code, name)}"
+    return TownPaths(folder, f"{folder}/index.html", f"{folder}/portrait.json", f"{folder}/semblables/index.html")
+
+
+def town_page(page: TownPage, scope: Scope) -> str:
+    """Return the page of a town in the static site."""
+    identity = page.portrait.identity
+    links = StaticLinks("../../", scope.codes, scope.departements)
+    folder = town_paths(identity.code, identity.name).folder
+    frame = Frame(
+        title=town_title(page.portrait), description=page.portrait.headline(), assets="../../", home="../../",
+        menu=static_menu("../../"), canonical=f"{scope.address}{folder}/" if scope.address else "",
+        data="portrait.json", feed="../../nouveautes.atom",
+    )  # fmt: skip
+    return whole_page(frame, town_main(page, links))
 
 
 def portrait_json(page: TownPage) -> bytes:
@@ -90,19 +117,7 @@ def portrait_json(page: TownPage) -> bytes:
             "petite_ville_de_demain": identity.pvd["beneficiaire"],
         },
         "instantane": portrait.snapshot,
-        "indicateurs": {
-            sheet.indicator: {
-                "libelle": sheet.label, "unite": sheet.unit, "theme": sheet.theme, "valeur": sheet.value,
-                "statut": sheet.status, "periode": sheet.period, "effectif": sheet.n,
-                "places": {item.comparator: place_words(item) for item in sheet.comparisons},
-                "ailleurs": {
-                    item.level: None if item.value is None else round(item.value, sheet.decimals)
-                    for item in landmarks(sheet)
-                },
-                "sources": [source.id for source in sheet.sources],
-            }
-            for sheet in portrait.sheets.values()
-        },
+        "indicateurs": {sheet.indicator: sheet_json(sheet) for sheet in portrait.sheets.values()},
         "series": {item.id: _series(item) for item in drawable(page.series)},
         "villes_semblables": [item.code for item in portrait.similar.neighbours] if portrait.similar else [],
         "sources": {
@@ -114,33 +129,52 @@ def portrait_json(page: TownPage) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def sheet_json(sheet: ValueSheet) -> dict[str, Any]:
+    """Return the entry of a figure in the data of a town."""
+    return {
+        "libelle": sheet.label, "unite": sheet.unit, "theme": sheet.theme, "valeur": sheet.value,
+        "statut": sheet.status, "periode": sheet.period, "effectif": sheet.n,
+        "places": {item.comparator: place_words(item) for item in sheet.comparisons},
+        "ailleurs": {
+            item.level: None if item.value is None else round(item.value, sheet.decimals) for item in landmarks(sheet)
+        },
+        "sources": [source.id for source in sheet.sources],
+    }  # fmt: skip
+
+
 def _series(item: Evolution) -> dict[str, Any]:
     points = [[point.year, point.value, point.status] for point in item.points]
     return {"libelle": item.label, "unite": item.unit, "ruptures": [b.year for b in item.breaks], "points": points}
 
 
-def compare_page(observatory: Observatory, portrait: Portrait, scope: Scope) -> str:
-    """Return the page that puts a town beside the most similar ones, indicator by indicator."""
+def compare_page(observatory: Observatory, portrait: Portrait, near: Sequence[tuple[str, str]], scope: Scope) -> str:
+    """Return the page that puts a town beside the most similar ones, indicator by indicator.
+
+    Parameters
+    ----------
+    near
+        Code and name of these towns.
+    """
     identity = portrait.identity
-    near = portrait.similar.neighbours[:_BESIDE] if portrait.similar else ()
-    towns = [(identity.code, identity.name), *((item.code, item.name) for item in near)]
+    towns = [(identity.code, identity.name), *near]
     links = StaticLinks("../../../", scope.codes, scope.departements)
     matrix = observatory.matrix
     columns = [matrix.position(code) for code, _ in towns]
-    by_theme: dict[str, list[dict[str, Any]]] = {}
-    demo = False
+    by_theme: dict[str, list[str]] = {}
     for sheet in portrait.sheets.values():
         if sheet.status not in USABLE:
             continue
-        row = matrix.row(sheet.indicator)
-        values, statuses = matrix.values[row, columns].tolist(), matrix.statuses[row, columns].tolist()
+        number = matrix.row(sheet.indicator)
+        values, statuses = matrix.values[number, columns].tolist(), matrix.statuses[number, columns].tolist()
         cells = [_cell(sheet.indicator, value, status) for value, status in zip(values, statuses, strict=True)]
-        demo |= any(cell.endswith("◆") for cell in cells)
-        by_theme.setdefault(sheet.theme, []).append({"label": sheet.label, "cells": cells})
+        # Written here: a template takes three times as long for the nine hundred cells of a page.
+        line = "".join(f"<td>{shown(cell)}</td>" for cell in cells)
+        row = f'<tr id="{sheet.indicator}"><th scope="row">{shown(sheet.label)}</th>{line}</tr>\n'
+        by_theme.setdefault(sheet.theme, []).append(row)
     main = fragment(
-        "compare.html.j2", name=identity.name, demo=demo,
+        "compare.html.j2", name=identity.name, demo=observatory.snapshot.demo,
         towns=[{"name": name, "address": links.town(code, name)} for code, name in towns],
-        themes=[(label, by_theme[theme]) for theme, label in THEMES.items() if theme in by_theme],
+        themes=[(label, "".join(by_theme[theme])) for theme, label in THEMES.items() if theme in by_theme],
     )  # fmt: skip
     folder = f"ville/{town_name(identity.code, identity.name)}/semblables/"
     frame = Frame(
@@ -158,12 +192,6 @@ def _cell(indicator: str, value: float, index: int) -> str:
     return value_text(indicator, value, status) + (" ◆" if status == "demo" else "")
 
 
-def usable_text(indicator: str, value: float | None, status: str) -> str:
-    """Return the text of a value, with the mark of generated ones."""
-    declaration_of(indicator)
-    return value_text(indicator, value, status) + (" ◆" if status == "demo" else "")
-
-
 def departements_of(observatory: Observatory, codes: Collection[str]) -> frozenset[str]:
-    """Return the departments of some communes."""
-    return frozenset(observatory.commune(code)["departement"] for code in codes)
+    """Return the departments of some communes of the reference geography."""
+    return frozenset(row["departement"] for row in known_rows(observatory, codes))

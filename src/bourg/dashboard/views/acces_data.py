@@ -15,12 +15,12 @@ import shapely
 import streamlit as st
 from pyproj import Transformer
 
-from bourg.access.crosswalk import families, family
-from bourg.access.graph import MODES
-from bourg.access.isochrones import Isochrone
-from bourg.access.reach import quarter_hour, reach_indicators, unserved_places
-from bourg.access.sectors import with_sectors
+from bourg.access.network.graph import MODES
+from bourg.access.places.crosswalk import families, family
+from bourg.access.places.sectors import with_sectors
 from bourg.access.study import Reach, TownAccess, open_town_access
+from bourg.access.travel.isochrones import Isochrone
+from bourg.access.travel.reach import quarter_hour, reach_indicators, unserved_places
 from bourg.portrait.observatory import Observatory
 from bourg.settings import Settings
 from bourg.sources.readers.carreaux import CELL_PATTERN, SIDE_M
@@ -239,7 +239,7 @@ def people_shapes(table: pl.DataFrame) -> tuple[Literal["polygons", "points"], d
 
 
 def minute_curve(reach: Reach) -> pl.DataFrame:
-    """Return :func:`bourg.access.reach.share_curve` at every minute up to the limit, in one pass."""
+    """Return :func:`bourg.access.travel.reach.share_curve` at every minute up to the limit, in one pass."""
     rows = reach.table.filter(pl.col("inhabitants").is_not_null() & (pl.col("status") != "unsnapped"))
     people = rows["inhabitants"].to_numpy()
     times = rows.select(pl.when(pl.col("status") == "ok").then("minutes"))["minutes"].fill_null(np.inf).to_numpy()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from bourg.access.demo import install_demo_streets
-from bourg.access.graph import SNAP_OK
-from bourg.access.networks import installed_networks
+from bourg.access.network.demo import install_demo_streets
+from bourg.access.network.graph import SNAP_OK
+from bourg.access.network.installed import installed_networks
 from bourg.dashboard import layout
 from bourg.dashboard.views.acces_data import Signature, networks_signature
 from bourg.errors import BourgError

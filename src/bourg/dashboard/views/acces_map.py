@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import shapely
 
-from bourg.access.graph import MODE_LABELS
-from bourg.access.isochrones import Isochrone
-from bourg.access.reach import minutes_text
+from bourg.access.network.graph import MODE_LABELS
 from bourg.access.study import LIMIT_MIN, Reach
+from bourg.access.travel.isochrones import Isochrone
+from bourg.access.travel.reach import minutes_text
 from bourg.dashboard.layer_map import Feature, Layer, Legend, LegendItem, Pattern
 from bourg.dashboard.views.acces_data import Answers, Desk, far
 from bourg.dashboard.views.acces_state import AccessState

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import streamlit as st
 
-from bourg.access.crosswalk import family
-from bourg.access.graph import MODES
+from bourg.access.network.graph import MODES
+from bourg.access.places.crosswalk import family
 from bourg.dashboard.state import commune_of_address, current_address, write_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory

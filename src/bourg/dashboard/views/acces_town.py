@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from bourg.access.crosswalk import family
-from bourg.access.networks import NoNetworkError
+from bourg.access.network.installed import NoNetworkError
+from bourg.access.places.crosswalk import family
 from bourg.dashboard import layout
 from bourg.dashboard.views.acces_data import Desk, desk_of, networks_signature
 from bourg.portrait.access_html import reach_sentence, town_table, wrap

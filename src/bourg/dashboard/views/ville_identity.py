@@ -10,6 +10,7 @@ from bourg.dashboard import layout
 from bourg.dashboard.map_component import culture_map
 from bourg.portrait.document import Identity, Portrait
 from bourg.portrait.observatory import Observatory
+from bourg.site.addresses import ServerLinks
 from bourg.text import format_date, format_number, format_value
 
 
@@ -26,6 +27,8 @@ def links(portrait: Portrait) -> None:
             "Portrait complet (JSON)", lambda: json.dumps(portrait.to_dict(), ensure_ascii=False, indent=1),
             f"portrait-{code}.json", "application/json", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+        page = ServerLinks().town(code, portrait.identity.name)
+        st.link_button("Télécharger le PDF", f"{page}.pdf", icon=":material/picture_as_pdf:")
         st.link_button("Carte autonome (HTML)", f"/bourg/export/carte-{code}.html", icon=":material/download:")
 
 

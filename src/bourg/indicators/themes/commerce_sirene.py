@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial as bind
+
 import polars as pl
 
 from bourg.commerce.chains import shares
@@ -21,7 +23,16 @@ _BREAK = (
     f"Série à partir de {rules()['first_year']} : la nomenclature d'activités a changé le 1er janvier 2008 (NAF rév. "
     "2), aucune évolution n'est calculée avant."
 )
-_PUBLIC = None  # The register is public and counts establishments: no rule of secrecy applies to these counts.
+_declare = bind(
+    indicator,
+    theme="commerce",
+    levels=LEVELS,
+    sources=("sirene",),
+    direction="neutral",
+    secrecy=None,  # The register is public and counts establishments: no rule of secrecy applies to these counts.
+    decimals=1,
+    period="vintage",
+)
 _CHAIN_LIMITS = (
     " Une enseigne de réseau peut être un magasin intégré, une franchise ou l'adhérent d'une coopérative : elle ne dit "
     "pas à qui appartient le magasin. Un commerce sans nom connu, ou dont le nom ne dit que le métier, reste "
@@ -29,18 +40,12 @@ _CHAIN_LIMITS = (
 )
 
 
-@indicator(
+@_declare(
     id="commerce.sirene_count",
     label="Commerces ouverts inscrits dans Sirene",
     unit="établissements",
-    theme="commerce",
     kind="count",
-    levels=LEVELS,
-    sources=("sirene",),
-    direction="neutral",
-    secrecy=_PUBLIC,
     decimals=0,
-    period="vintage",
     formula="Nombre d'établissements actifs dont l'activité principale (NAF) est dans la typologie des commerces.",
     limits=_LIMITS + " Le champ est plus large que celui de la BPE (cafés, assurances, réparation).",
     reference=_SIRENE,
@@ -51,18 +56,11 @@ def sirene_count(shops: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _declare_chain(name: str, column: str, label: str, formula: str) -> None:
-    @indicator(
+    @_declare(
         id=f"commerce.{name}",
         label=label,
         unit="%",
-        theme="commerce",
         kind="share",
-        levels=LEVELS,
-        sources=("sirene",),
-        direction="neutral",
-        secrecy=_PUBLIC,
-        decimals=1,
-        period="vintage",
         formula=formula,
         limits=_LIMITS + _CHAIN_LIMITS,
         reference="ANCHORS D4 ; Insee, base Sirene ; liste d'enseignes de Bourg",
@@ -105,17 +103,11 @@ def _flows(shop_years: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _declare_flow(name: str, label: str, formula: str, *, top: pl.Expr, bottom: pl.Expr, change: bool = False) -> None:
-    @indicator(
+    @_declare(
         id=f"commerce.{name}",
         label=label,
         unit="%" if change else "pour 100 commerces",
-        theme="commerce",
         kind="change" if change else "ratio",
-        levels=LEVELS,
-        sources=("sirene",),
-        direction="neutral",
-        secrecy=_PUBLIC,
-        decimals=1,
         period="year",
         formula=formula,
         limits=_LIMITS + " Un déménagement compte comme une fermeture et une ouverture, un rachat aussi.",
@@ -154,18 +146,11 @@ _declare_flow(
 
 
 def _declare_survival(years: int) -> None:
-    @indicator(
+    @_declare(
         id=f"commerce.survival_{years}",
         label=f"Part des commerces encore ouverts après {count_of(years, 'an')}",
         unit="%",
-        theme="commerce",
         kind="share",
-        levels=LEVELS,
-        sources=("sirene",),
-        direction="neutral",
-        secrecy=_PUBLIC,
-        decimals=1,
-        period="vintage",
         formula=f"100 × Π (1 − fermés ÷ suivis) sur les {years} premières années de vie des commerces créés depuis "
         f"{rules()['first_year']} ; un commerce encore ouvert n'est suivi que jusqu'au jour du fichier.",
         limits=_LIMITS
@@ -198,18 +183,11 @@ for _years in (1, 3, 5):
 
 
 def _declare_place(name: str, label: str, formula: str, limits: str, *, top: pl.Expr, bottom: pl.Expr) -> None:
-    @indicator(
+    @_declare(
         id=f"commerce.{name}",
         label=label,
         unit="%",
-        theme="commerce",
         kind="share",
-        levels=LEVELS,
-        sources=("sirene",),
-        direction="neutral",
-        secrecy=_PUBLIC,
-        decimals=1,
-        period="vintage",
         formula=formula,
         limits=_LIMITS + limits,
         reference="ANCHORS D3 ; Insee, base Sirene",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial as bind
+from functools import wraps
+from inspect import Parameter, Signature, signature
 
 import polars as pl
 
@@ -13,7 +16,7 @@ from bourg.geography.codes import departement_expr
 from bourg.geography.levels import LEVELS
 from bourg.indicators.helpers import covered, latest_population, ratio
 from bourg.indicators.measures import latest
-from bourg.indicators.registry import indicator
+from bourg.indicators.registry import Compute, indicator
 from bourg.indicators.specs_energy import INSTALLED, SUMS
 
 _SOURCE = "registre_installations"
@@ -43,7 +46,7 @@ _WORDS = {
     "storage": "Stockage par batteries ou autre, sans les stations de pompage, qui sont dans l'hydraulique. ",
     "hydro": "Les stations de pompage y sont. ",
 }
-_declare = bind(
+_declare_table = bind(
     indicator,
     theme="energy",
     levels=LEVELS,
@@ -53,11 +56,27 @@ _declare = bind(
     period="vintage",
     reference=_REFERENCE,
 )
+# A level is made of its communes, and of the lines that it is the first to hold.
+_LINES = (
+    "energy_installations", "energy_unplaced_departement", "energy_unplaced_region", "energy_unplaced_france",
+)  # fmt: skip
 
 
-def _all(*tables: pl.LazyFrame) -> pl.LazyFrame:
-    """Bring together the sums of a level: its communes, and the lines that this level is the first to hold."""
-    return pl.concat([table.select("code", "sector", *SUMS) for table in tables])
+def _declare(*, lines: tuple[str, ...] = _LINES, **attributes: object) -> Callable[[Compute], Compute]:
+    """Declare an indicator of the register: its function takes ``rows``, the sums of ``lines``, then other tables."""
+
+    def register(function: Compute) -> Compute:
+        @wraps(function)
+        def compute(**tables: pl.LazyFrame) -> pl.LazyFrame:
+            rows = pl.concat([tables.pop(name).select("code", "sector", *SUMS) for name in lines])
+            return function(rows, **tables)
+
+        # The registry reads the names of the tables in the signature.
+        read = [*lines, *list(signature(function).parameters)[1:]]
+        compute.__signature__ = Signature([Parameter(name, Parameter.KEYWORD_ONLY) for name in read])  # type: ignore[attr-defined]
+        return _declare_table(**attributes)(compute)
+
+    return register
 
 
 def _sums(rows: pl.LazyFrame, coverage: pl.LazyFrame, sectors: tuple[str, ...]) -> pl.LazyFrame:
@@ -108,14 +127,10 @@ def _declare_power(group: str, sectors: tuple[str, ...], name: str) -> None:
         limits=_WORDS.get(group, "") + _POWER,
     )
     def installed(
-        energy_installations: pl.LazyFrame,
-        energy_unplaced_departement: pl.LazyFrame,
-        energy_unplaced_region: pl.LazyFrame,
-        energy_unplaced_france: pl.LazyFrame,
+        rows: pl.LazyFrame,
         coverage: pl.LazyFrame,
     ) -> pl.LazyFrame:
         """Power of the sector, kW; ``n`` is the number of installations."""
-        rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
         return _sums(rows, coverage, sectors).select("code", "n", *_known_power(pl.col("power_kw")))
 
 
@@ -130,14 +145,10 @@ def _declare_energy(group: str, sectors: tuple[str, ...], name: str) -> None:
         limits=_WORDS.get(group, "") + _ENERGY,
     )
     def injected(
-        energy_installations: pl.LazyFrame,
-        energy_unplaced_departement: pl.LazyFrame,
-        energy_unplaced_region: pl.LazyFrame,
-        energy_unplaced_france: pl.LazyFrame,
+        rows: pl.LazyFrame,
         coverage: pl.LazyFrame,
     ) -> pl.LazyFrame:
         """Energy put on the grid over twelve months, MWh."""
-        rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
         return _sums(rows, coverage, sectors).select("code", "n", *_known_energy(pl.col("kwh") / 1000))
 
 
@@ -161,14 +172,10 @@ _declare_energy("renewable", RENEWABLE, "renouvelable")
     limits=_PLACE + "Un toit compte autant qu'un parc éolien.",
 )
 def installations(
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+    rows: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Installations in service, without storage."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     return _sums(rows, coverage, PRODUCTION).select("code", "n", value="n")
 
 
@@ -182,16 +189,12 @@ def installations(
     formula="Puissance renouvelable en service (kW) ÷ population municipale.",
     limits="La population est celle de la dernière année connue. " + _POWER,
 )
-def renewable_power_per_inhabitant(  # noqa: PLR0917 - the registry reads the names of the parameters
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+def renewable_power_per_inhabitant(
+    rows: pl.LazyFrame,
     population: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Renewable power in service over the latest municipal population."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     people = latest_population(population).select("code", "pmun")
     sums = _sums(rows, coverage, RENEWABLE).join(people, on="code", how="left")
     return _stated(sums, _known_power(pl.col("power_kw")), ratio(pl.col("power_kw"), pl.col("pmun")))
@@ -209,14 +212,10 @@ def renewable_power_per_inhabitant(  # noqa: PLR0917 - the registry reads the na
     + _POWER,
 )
 def renewable_share(
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+    rows: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Renewable power in percent of the power of production."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     part = _sums(rows, coverage, RENEWABLE).select("code", part="power_kw")
     sums = _sums(rows, coverage, PRODUCTION).join(part, on="code")
     return _stated(sums, _known_power(pl.col("power_kw")), ratio(pl.col("part"), pl.col("power_kw"), 100))
@@ -233,14 +232,10 @@ def renewable_share(
     "lesquelles autoconsomment. Sans solaire : sans objet. " + _POWER,
 )
 def small_solar_share(
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+    rows: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Power of the solar installations under 36 kW in percent of the solar power."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     sums = _sums(rows, coverage, ("solar",))
     return _stated(sums, _known_power(pl.col("power_kw")), ratio(pl.col("small_kw"), pl.col("power_kw"), 100))
 
@@ -257,14 +252,10 @@ def small_solar_share(
     "n'est plus au registre. " + _POWER,
 )
 def recent_power_share(
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+    rows: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Power put in service in the last years in percent of the dated power."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     sums = _sums(rows, coverage, PRODUCTION)
     return _stated(sums, _known_power(pl.col("power_kw")), ratio(pl.col("recent_kw"), pl.col("dated_kw"), 100))
 
@@ -281,16 +272,12 @@ def recent_power_share(
     limits="Bilan d'une année, pas d'une heure : au-dessus de 100 % le territoire produit plus qu'il ne consomme sans "
     "être autonome. Les deux périodes peuvent différer d'une année. " + _ENERGY,
 )
-def coverage_of_use(  # noqa: PLR0917 - the registry reads the names of the parameters
-    energy_installations: pl.LazyFrame,
-    energy_unplaced_departement: pl.LazyFrame,
-    energy_unplaced_region: pl.LazyFrame,
-    energy_unplaced_france: pl.LazyFrame,
+def coverage_of_use(
+    rows: pl.LazyFrame,
     energy_use: pl.LazyFrame,
     coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Renewable energy put on the grid in percent of the electricity delivered."""
-    rows = _all(energy_installations, energy_unplaced_departement, energy_unplaced_region, energy_unplaced_france)
     used = latest(energy_use, "ELEC").select("code", used="value", used_status="status")
     sums = _sums(rows, coverage, RENEWABLE).join(used, on="code", how="inner")
     stated = _stated(sums, _known_energy(pl.col("kwh")), coverage_rate(pl.col("kwh"), pl.col("used")))
@@ -307,6 +294,7 @@ def _declare_quotient(group: str, name: str, where: str) -> None:
         unit="",
         kind="index",
         levels=("commune", "departement"),
+        lines=_LINES[:2],
         decimals=2,
         formula="Quotient ((n × part locale + 30 × part régionale) ÷ (n + 30)) ÷ part régionale ; les parts sont "
         f"celles de la puissance {name} dans la puissance de production et n le nombre d'installations du territoire.",
@@ -316,13 +304,11 @@ def _declare_quotient(group: str, name: str, where: str) -> None:
         reference="ANCHORS D14 ; " + _REFERENCE,
     )
     def quotient(
-        energy_installations: pl.LazyFrame,
-        energy_unplaced_departement: pl.LazyFrame,
+        rows: pl.LazyFrame,
         units: pl.LazyFrame,
         coverage: pl.LazyFrame,
     ) -> pl.LazyFrame:
         """Location quotient against the region; ``n`` is the number of installations."""
-        rows = _all(energy_installations, energy_unplaced_departement)
         part = _sums(rows, coverage, (group,)).select("code", part="power_kw")
         sums = _sums(rows, coverage, PRODUCTION).join(part, on="code")
         code = pl.col("code")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,17 +11,15 @@ from pyproj import Transformer
 
 from bourg.sources.demo.counts import Floats, Ints
 from bourg.sources.demo.territory import Territory, build_territory, city_of
-from bourg.sources.demo.writing import atomic_file, stream_of
+from bourg.sources.demo.writing import stream_of
 
-GRID_FILE = "Filosofi2021_carreaux_200m_csv.zip"
-# The three files of the archive and their reference systems; INSEE grids no other overseas department.
+# Name of the draws: that of the official archive.
+_STREAM = "Filosofi2021_carreaux_200m_csv.zip"
+# The three files of the official archive and their reference systems; INSEE grids no other overseas department.
 AREAS = {"met": 3035, "mart": 5490, "reun": 2975}
 _SIDE = 200
 _INHABITANTS_PER_CELL = 30.0
 _DRAWS = 2  # points drawn for each square wanted: they gather, as homes do
-_PER_HOUSEHOLD = 2.2
-_SECRET_HOUSEHOLDS = 11
-_HEADER_DATE = (2025, 1, 1, 0, 0, 0)
 
 
 def _area_of(departement: pl.Expr) -> pl.Expr:
@@ -138,63 +133,10 @@ def squares_of(communes: pl.DataFrame, iris: pl.DataFrame, outlines: pl.DataFram
     if here.is_empty() or not (parts["population"].sum() or 0) > 0:
         return pl.DataFrame(schema={"longitude": pl.Float64, "latitude": pl.Float64, "ind": pl.Int64})
     territory = build_territory(here, parts, outlines=outlines.filter(pl.col("code") == code))
-    cells = draw_grid(territory, parts, stream_of(zlib.crc32(code.encode()), GRID_FILE))
+    cells = draw_grid(territory, parts, stream_of(zlib.crc32(code.encode()), _STREAM))
     if cells.is_empty():
         return pl.DataFrame(schema={"longitude": pl.Float64, "latitude": pl.Float64, "ind": pl.Int64})
     middle = Transformer.from_crs(int(cells["epsg"][0]), 4326, always_xy=True).transform(
         cells["east"].to_numpy() + _SIDE / 2, cells["north"].to_numpy() + _SIDE / 2
     )
     return cells.select(pl.Series("longitude", middle[0]), pl.Series("latitude", middle[1]), "ind")
-
-
-def _official(cells: pl.DataFrame) -> pl.DataFrame:
-    def name(side: str, step: int) -> pl.Expr:
-        north, east = (pl.col(axis) // step * step for axis in ("north", "east"))
-        return pl.format("CRS{}RES{}N{}E{}", pl.col("epsg"), pl.lit(side), north, east)
-
-    households = (pl.col("ind") / _PER_HOUSEHOLD).round().clip(1).cast(pl.Int64)
-    return cells.with_columns(men=households).select(
-        idcar_200m=name("200m", _SIDE),
-        idcar_1km=name("1000m", 1000),
-        idcar_nat=name("200m", _SIDE),
-        i_est_200=(pl.col("men") < _SECRET_HOUSEHOLDS).cast(pl.Int8),
-        i_est_1km=pl.lit(0, dtype=pl.Int8),
-        lcog_geo="code",
-        ind="ind",
-        men="men",
-    )
-
-
-def write_grid(target: Path, territory: Territory, iris: pl.DataFrame, seed: int) -> Path:
-    """Write the archive of the squares, in the official columns that tell people (no income is generated).
-
-    Parameters
-    ----------
-    target
-        Folder.
-    territory
-        Communes to write.
-    iris
-        Registry of the IRIS (``code, population``), for the true populations.
-    seed
-        Seed of the draws; same arguments, same bytes.
-
-    Raises
-    ------
-    StorageError
-        Disk full or folder that cannot be written.
-    """
-    cells = draw_grid(territory, iris, stream_of(seed, GRID_FILE))
-    final = target / GRID_FILE
-    with atomic_file(final) as stream, zipfile.ZipFile(stream, "w") as archive:
-        for area in AREAS:
-            part = cells.filter(area=area)
-            if part.is_empty():
-                continue
-            buffer = io.BytesIO()
-            _official(part).write_csv(buffer)
-            # A fixed date: the same squares make the same bytes.
-            entry = zipfile.ZipInfo(f"carreaux_200m_{area}.csv", _HEADER_DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, buffer.getbuffer().tobytes(), compresslevel=1)
-    return final

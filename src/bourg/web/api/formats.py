@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from bourg.maps.places import safe_cell
+from bourg.store.spreadsheets import safe_cell, safe_text
 from bourg.web.api.problems import RefusedFormatError
 
 
@@ -49,7 +49,6 @@ FORMATS = {
 _BOM = "\ufeff"
 _ITEM = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,]*)?)\Z")
 _QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|\Z)")
-_FORMULA = "[=+\\-@\t\r\n＝＋－＠]"
 
 
 def _accepted(header: str) -> list[tuple[float, int, str]]:
@@ -135,8 +134,7 @@ def _cells(frame: pl.DataFrame) -> pl.DataFrame:
         if kind == pl.Boolean:
             column = pl.when(column).then(pl.lit("oui")).when(~column).then(pl.lit("non"))
         elif kind == pl.String:
-            unsafe = column.str.contains("^" + _FORMULA)
-            column = pl.when(unsafe).then(pl.lit("'") + column).otherwise(column)
+            column = safe_text(column)
         columns.append(column.alias(name))
     return frame.select(columns)
 

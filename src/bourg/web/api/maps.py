@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bourg.access.crosswalk import family
+from bourg.access.places.crosswalk import family
 from bourg.errors import UnknownTerritoryError
 from bourg.indicators.registry import get_indicator
 from bourg.maps.places import PlaceFilter, select_places
@@ -171,7 +171,7 @@ def _networks(data: ApiData) -> tuple[tuple[str, int], ...]:
 
 def _town(data: ApiData, code: str) -> TownAccess:
     # The compiled kernels take a second and 100 MB: they come with the first question on travel times.
-    from bourg.access.networks import NoNetworkError  # noqa: PLC0415
+    from bourg.access.network.installed import NoNetworkError  # noqa: PLC0415
     from bourg.access.study import open_town_access  # noqa: PLC0415
 
     name = data.name_of[("commune", code)]

@@ -207,6 +207,8 @@ class Indicator(_Model):
     formula: str
     limits: str = Field(description="Ce que ce chiffre ne dit pas.")
     secrecy: str | None
+    secrecy_rule: str | None = Field(description="Règle de secret appliquée aux valeurs.")
+    protected_count: str | None = Field(description="Dénombrement dont les cellules secrètes sont protégées.")
     series_break: str | None
     reference: str
 

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from bourg.access.network_errors import NetworkFolderError
+from bourg.access.network.errors import NetworkFolderError
 from bourg.errors import (
     BourgError,
     MalformedCodeError,
@@ -56,96 +56,74 @@ KINDS = {
 
 
 class ApiError(BourgError):
-    """An error that the API itself raises; subclasses name their type of problem."""
+    """An error that the API itself raises; a subclass may name its type of problem."""
 
     slug = "parametre-invalide"
     retry_after: int | None = None
 
+    def __init_subclass__(cls, *, slug: str | None = None) -> None:
+        super().__init_subclass__()
+        cls.slug = slug or cls.slug
 
-class UnknownParameterError(ApiError, ParameterError):
+
+class UnknownParameterError(ApiError, ParameterError, slug="parametre-inconnu"):
     """A parameter that the route does not have."""
 
-    slug = "parametre-inconnu"
 
-
-class MissingParameterError(ApiError, ParameterError):
+class MissingParameterError(ApiError, ParameterError, slug="parametre-manquant"):
     """A parameter that the route needs."""
-
-    slug = "parametre-manquant"
 
 
 class InvalidParameterError(ApiError, ParameterError):
     """A parameter out of its values."""
 
 
-class UnknownAddressError(ApiError, LookupError):
+class UnknownAddressError(ApiError, LookupError, slug="adresse-inconnue"):
     """An address without a route."""
 
-    slug = "adresse-inconnue"
 
-
-class UnknownSourceError(ApiError, LookupError):
+class UnknownSourceError(ApiError, LookupError, slug="source-inconnue"):
     """A source that the catalogue does not have."""
 
-    slug = "source-inconnue"
 
-
-class UnknownPageError(ApiError, LookupError):
+class UnknownPageError(ApiError, LookupError, slug="page-inconnue"):
     """A page after the last one."""
 
-    slug = "page-inconnue"
 
-
-class NoDataError(ApiError, LookupError):
+class NoDataError(ApiError, LookupError, slug="sans-donnee"):
     """Something that the snapshot in service does not hold."""
 
-    slug = "sans-donnee"
 
-
-class MissingNetworkError(ApiError, LookupError):
+class MissingNetworkError(ApiError, LookupError, slug="reseau-absent"):
     """No street network covers the commune."""
 
-    slug = "reseau-absent"
 
-
-class RefusedMethodError(ApiError, ValueError):
+class RefusedMethodError(ApiError, ValueError, slug="methode-refusee"):
     """Another method than GET, HEAD and OPTIONS."""
 
-    slug = "methode-refusee"
 
-
-class RefusedFormatError(ApiError, ValueError):
+class RefusedFormatError(ApiError, ValueError, slug="format-refuse"):
     """A format that the route does not give."""
 
-    slug = "format-refuse"
 
-
-class TooLargeError(ApiError, ValueError):
+class TooLargeError(ApiError, ValueError, slug="reponse-trop-grosse"):
     """An answer over the caps of rows or bytes."""
 
-    slug = "reponse-trop-grosse"
 
-
-class TooLongError(ApiError, ValueError):
+class TooLongError(ApiError, ValueError, slug="adresse-trop-longue"):
     """An address over the cap of length."""
 
-    slug = "adresse-trop-longue"
 
-
-class TooManyError(ApiError, RuntimeError):
+class TooManyError(ApiError, RuntimeError, slug="trop-de-demandes"):
     """More requests than a client, or the server, may have; ``retry_after`` in seconds."""
-
-    slug = "trop-de-demandes"
 
     def __init__(self, what: str, *, wait: float, why: str = "", next_step: str = "") -> None:
         self.retry_after = max(1, math.ceil(wait))
         super().__init__(what, why=why, next_step=next_step or f"réessayez dans {self.retry_after} s.")
 
 
-class TooSlowError(TooManyError):
+class TooSlowError(TooManyError, slug="delai-depasse"):
     """A computation over its cap of time."""
-
-    slug = "delai-depasse"
 
 
 # The first class that fits gives the type.

@@ -64,7 +64,7 @@ _INDICATOR_SCHEMA: Schema = {
     "id": pl.String, "label": pl.String, "theme": pl.String, "theme_label": pl.String, "unit": pl.String,
     "kind": pl.String, "levels": pl.List(pl.String), "sources": pl.List(pl.String), "direction": pl.String,
     "decimals": pl.Int64, "period": pl.String, "formula": pl.String, "limits": pl.String, "secrecy": pl.String,
-    "series_break": pl.String, "reference": pl.String,
+    "secrecy_rule": pl.String, "protected_count": pl.String, "series_break": pl.String, "reference": pl.String,
 }  # fmt: skip
 
 

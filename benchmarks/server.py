@@ -1,0 +1,285 @@
+"""The server under load: readers of public pages and of the API, then people on the dashboard, beside a plain page.
+
+Run with ``python benchmarks/server.py --home DIR``. Everything is on loopback, the load included, on the same cores:
+
+- 200 readers, each taking a page or a question, then reading from 2 to 6 seconds; towns are drawn as readers draw
+  them (few are read much, most are read little: rank to the power -1), cold caches at the start;
+- 50 sessions of the town page, each changing the town compared with, with a pause from 2 to 6 seconds;
+- the same 50 sessions on a plain Streamlit script that shows the same figures of the same towns, in the same run;
+- the dashboard without ``gc.freeze``, to tell what it brings.
+
+Percentiles are of the time from the request to the last byte (pages) or to the end of the script (dashboard).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from bourg.portrait.observatory import Observatory
+from bourg.settings import Settings
+from bourg.site.addresses import town_name
+from bourg.store.snapshot import SnapshotStore
+
+ROOT = Path(__file__).resolve().parents[1]
+READERS, SESSIONS = 200, 50
+TARGETS = {"pages_p95_ms": 100, "dashboard_p95_ms": 1000}
+_TOWNS = 400
+# What a careful person writes in an afternoon: the same figures, cached tables, no strip and no rank kept.
+PLAIN = """
+import polars as pl
+import streamlit as st
+
+FOLDER = {folder!r}
+
+
+@st.cache_data
+def tables():
+    values = pl.read_parquet(FOLDER + "/values.parquet").filter(pl.col("level") == "commune")
+    last = values.sort("period").group_by("indicator", "code").last()
+    ranked = last.with_columns(
+        rank=pl.col("value").rank().over("indicator"), of=pl.col("value").count().over("indicator"),
+        median=pl.col("value").median().over("indicator"),
+    )
+    return ranked.to_pandas(), pl.read_parquet(FOLDER + "/tables/communes.parquet")["code", "name"].to_pandas()
+
+
+values, communes = tables()
+code = st.query_params.get("commune", "12145")
+st.title(communes.loc[communes["code"] == code, "name"].iloc[0])
+town = values[values["code"] == code].sort_values("indicator")
+for start in range(0, 8, 4):
+    for column, (_, row) in zip(st.columns(4), town.iloc[start:start + 4].iterrows()):
+        column.metric(row["indicator"], row["value"], help=f"{{row['rank']}} / {{row['of']}}")
+for theme, rows in town.groupby(town["indicator"].str.split(".").str[0]):
+    st.subheader(theme)
+    st.dataframe(rows[["indicator", "period", "value", "status", "rank", "of", "median"]])
+"""
+
+
+@dataclass
+class Load:
+    """Durations in milliseconds, errors, and memory of the server in MB."""
+
+    durations: list[float] = field(default_factory=list)
+    errors: int = 0
+    memory: float = 0.0
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile in milliseconds."""
+        return float(np.percentile(self.durations, share)) if self.durations else float("nan")
+
+    def line(self, name: str) -> str:
+        """Return one line of the report."""
+        return (
+            f"{name:46s} n={len(self.durations):5d}  p50 {self.percentile(50):7.1f}  p95 {self.percentile(95):7.1f}  "
+            f"p99 {self.percentile(99):7.1f} ms  erreurs {self.errors}  mémoire {self.memory:.0f} Mo"
+        )
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(script: Path, home: Path, ready: str, extra: dict[str, str] | None = None) -> Iterator[tuple[int, int]]:
+    """Serve a script on a free port until the address ``ready`` answers; yield the port and the process."""
+    port = free_port()
+    options = ["--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}", *options]
+    environment = {**os.environ, "BOURG_HOME": str(home), "BOURG_API_RATE": "1000000", **(extra or {})}
+    process = subprocess.Popen(
+        command, cwd=script.parent, stdout=subprocess.DEVNULL, env=environment, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=60):
+                    break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.5)
+        time.sleep(8)  # what is loaded while the first page is read
+        yield port, process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def memory_of(pid: int) -> float:
+    """Return the resident memory of a process and of its children, in MB."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return float(sum(member.memory_info().rss for member in family) / 1e6)
+
+
+async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> int:
+    """Ask for a page on an open connection and read it whole; return the status."""
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept-Encoding: gzip", "Connection: keep-alive", "", ""]
+    writer.write("\r\n".join(lines).encode())
+    await writer.drain()
+    head = await reader.readuntil(b"\r\n\r\n")
+    headers = head.decode("latin-1").lower()
+    if "content-length:" in headers:
+        await reader.readexactly(int(headers.split("content-length:", 1)[1].split("\r\n", 1)[0]))
+    elif "chunked" in headers:
+        while size := int(await reader.readline(), 16):
+            await reader.readexactly(size + 2)
+        await reader.readline()
+    return int(head.split(b" ", 2)[1])
+
+
+async def one_reader(port: int, addresses: list[str], until: float, seed: int, load: Load) -> None:
+    """Behave as one reader: a page, a pause, another page, on one connection."""
+    chance = random.Random(seed)
+    await asyncio.sleep(chance.uniform(0, 4))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+    weights = [1 / (1 + rank // 5) for rank in range(len(addresses))]
+    while time.monotonic() < until:
+        (path,) = chance.choices(addresses, weights)
+        start = time.perf_counter()
+        try:
+            status = await asyncio.wait_for(get(reader, writer, path), 30)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+            load.errors += 1
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+            continue
+        load.durations.append(1000 * (time.perf_counter() - start))
+        load.errors += status >= 400
+        await asyncio.sleep(chance.uniform(2, 6))
+    writer.close()
+
+
+async def readers(port: int, addresses: list[str], seconds: float, people: int) -> Load:
+    """Run readers for a while."""
+    load = Load()
+    until = time.monotonic() + seconds
+    await asyncio.gather(*(one_reader(port, addresses, until, seed, load) for seed in range(people)))
+    return load
+
+
+async def rerun(session: Any, query: str, page: str) -> float:  # noqa: ANN401
+    """Ask for a run of the script; return its duration in milliseconds, until its end is received."""
+    message = BackMsg()
+    message.rerun_script.query_string = query
+    message.rerun_script.page_name = page
+    start = time.perf_counter()
+    await session.send(message.SerializeToString())
+    while True:
+        answer = ForwardMsg()
+        answer.ParseFromString(await session.recv())
+        if answer.WhichOneof("type") == "script_finished":
+            return 1000 * (time.perf_counter() - start)
+
+
+async def one_session(port: int, codes: list[str], page: str, *, changes: int, seed: int, load: Load) -> None:
+    """Behave as one person on the dashboard: a first page, then changes of what it compares with."""
+    chance = random.Random(seed)
+    await asyncio.sleep(chance.uniform(0, 10))
+    uri = f"ws://127.0.0.1:{port}/_stcore/stream"
+    choices = ["departement", "region", "pvd", "similar", "epci"]
+    try:
+        async with websockets.connect(uri, subprotocols=["streamlit"], max_size=None) as session:  # type: ignore[list-item]
+            code = chance.choice(codes)
+            await rerun(session, f"commune={code}", page)
+            for _ in range(changes):
+                await asyncio.sleep(chance.uniform(2, 6))
+                query = f"commune={code}&comparer={chance.choice(choices)}"
+                load.durations.append(await rerun(session, query, page))
+    except (OSError, websockets.WebSocketException):
+        load.errors += 1
+
+
+async def sessions(port: int, codes: list[str], page: str, people: int, changes: int) -> Load:
+    """Run people on the dashboard."""
+    load = Load()
+    await asyncio.gather(
+        *(one_session(port, codes, page, changes=changes, seed=seed, load=load) for seed in range(people))
+    )
+    return load
+
+
+def addresses_of(codes: list[str], names: dict[str, str]) -> list[str]:
+    """Return what readers ask: pages of towns, figures, searches, similar towns, an indicator for a department."""
+    found = []
+    for rank, code in enumerate(codes):
+        page = f"/ville/{town_name(code, names[code])}"
+        api = (
+            f"/api/v1/communes/{code}/values?theme=housing", f"/api/v1/communes?q={names[code][:6].split()[0].lower()}",
+            f"/api/v1/communes/{code}/similar", f"/api/v1/communes/{code}",
+        )  # fmt: skip
+        found += [page, page, urllib.request.quote(api[rank % len(api)], safe="/?=&")]
+    return found
+
+
+def main() -> int:
+    """Run the benchmark; 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="installation with a snapshot")
+    parser.add_argument("--seconds", type=float, default=60, help="duration of the load of readers")
+    parser.add_argument("--changes", type=int, default=8, help="changes of filter of each session")
+    arguments = parser.parse_args()
+    settings = Settings(home=arguments.home)
+    snapshot = SnapshotStore(settings.snapshots).current()
+    observatory = Observatory(snapshot, settings)
+    small = observatory.communes.filter(observatory.communes["population"].is_between(2_000, 20_000))
+    codes = random.Random(7).sample(sorted(observatory.pvd) or small["code"].to_list(), _TOWNS)
+    names = observatory.names
+    first = f"/ville/{town_name(codes[0], names[codes[0]])}"
+    with serve(ROOT / "app.py", arguments.home, first) as (port, pid):
+        pages = asyncio.run(readers(port, addresses_of(codes, names), arguments.seconds, READERS))
+        pages.memory = memory_of(pid)
+        print(pages.line(f"{READERS} lecteurs, pages publiques et API"), flush=True)
+    with serve(ROOT / "app.py", arguments.home, first) as (port, pid):
+        board = asyncio.run(sessions(port, codes, "ville", SESSIONS, arguments.changes))
+        board.memory = memory_of(pid)
+        print(board.line(f"{SESSIONS} sessions, tableau de bord"), flush=True)
+    with serve(ROOT / "app.py", arguments.home, first, {"BOURG_NO_FREEZE": "1"}) as (port, pid):
+        loose = asyncio.run(sessions(port, codes, "ville", SESSIONS, arguments.changes))
+        loose.memory = memory_of(pid)
+        print(loose.line(f"{SESSIONS} sessions, sans gc.freeze"), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "page.py"
+        script.write_text(PLAIN.format(folder=str(snapshot.folder)), encoding="utf-8")
+        with serve(script, arguments.home, "/_stcore/health") as (port, pid):
+            asyncio.run(sessions(port, codes, "", 1, 1))
+            plain = asyncio.run(sessions(port, codes, "", SESSIONS, arguments.changes))
+            plain.memory = memory_of(pid)
+            print(plain.line(f"{SESSIONS} sessions, page Streamlit ordinaire"), flush=True)
+    print(f"\ntableau de bord / page ordinaire : {board.percentile(95) / plain.percentile(95):.2f} (p95)")
+    print(f"sans gc.freeze / avec : {loose.percentile(95) / board.percentile(95):.2f} (p95)")
+    met = {
+        "pages_p95_ms": pages.percentile(95) < TARGETS["pages_p95_ms"] and not pages.errors,
+        "dashboard_p95_ms": board.percentile(95) < TARGETS["dashboard_p95_ms"] and not board.errors,
+    }
+    for name, good in met.items():
+        print(f"{'atteint' if good else 'manqué '} : {name} < {TARGETS[name]}")
+    return 0 if all(met.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Dated parameters of culture: kinds of places, deserts, density, seasons of festivals."""

@@ -1,0 +1,214 @@
+"""What the address of the page of shops says, checked: town, comparison, source, first year, rule of the centre.
+
+``?commune=12208&comparer=similar&source=bpe&depuis=2015&regle=300,100,3,40,8&groupe=craft_food``. A declared
+perimeter stays in the session: an address is too short to hold one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import streamlit as st
+
+from bourg.commerce.centre import CentreRule, Perimeter, default_rule
+from bourg.commerce.typology import typology
+from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.errors import BourgError, ParameterError
+from bourg.portrait.observatory import Observatory
+from bourg.portrait.strips import COMPARATORS
+from bourg.portrait.themes.commerce_flows import first_year
+from bourg.portrait.themes.commerce_mix import REGISTERS, Register
+
+# Parameters of the rule that the page lets change, in the order of the address.
+RULE_FIELDS = ("start_m", "link_m", "dense_shops", "edge_m", "min_shops")
+_STATE, _ADDRESS, _PAST = "commerces-etat", "commerces-adresse", "commerces-passe"
+_MOST_UNDONE = 30
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CommerceState:
+    """Everything that the page remembers; all but ``declared`` is in the address.
+
+    Attributes
+    ----------
+    commune
+        INSEE code, ``None`` before a choice.
+    comparator, register, since
+        ``None`` leaves the choice to the document.
+    rule
+        Rule of the centre; ``None`` is the declared one.
+    groups
+        Groups of shops shown on the map and in the list; empty means all.
+    declared
+        Perimeter that replaces the rule.
+    """
+
+    commune: str | None = None
+    comparator: str | None = None
+    register: Register | None = None
+    since: int | None = None
+    rule: CentreRule | None = None
+    groups: tuple[str, ...] = ()
+    declared: Perimeter | None = None
+
+    def address(self) -> dict[str, list[str]]:
+        """Return the address that restores the state."""
+        if self.commune is None:
+            return {}
+        wanted = {"commune": [self.commune], "groupe": list(self.groups)}
+        single = {"comparer": self.comparator, "source": self.register}
+        wanted |= {name: [value] for name, value in single.items() if value}
+        if self.since is not None:
+            wanted["depuis"] = [str(self.since)]
+        if self.rule is not None:
+            wanted["regle"] = [",".join(f"{getattr(self.rule, name):g}" for name in RULE_FIELDS)]
+        return {name: values for name, values in wanted.items() if values}
+
+
+def state() -> CommerceState:
+    """Return the state of this session."""
+    found: CommerceState = st.session_state[_STATE]
+    return found
+
+
+def restore(observatory: Observatory) -> list[BourgError]:
+    """Take the state from the address when it says something new; return what it says wrongly."""
+    address = current_address()
+    if _STATE in st.session_state and (not address or address == st.session_state.get(_ADDRESS)):
+        last = st.session_state.get("ville-code")
+        if not address and last is not None:
+            # Back from another page, where another town may have been chosen.
+            update(commune=last)
+        return []
+    read, problems = read_state(observatory)
+    if read.commune is None and not problems:
+        # The town chosen last, on whatever page.
+        read = replace(read, commune=st.session_state.get("ville-code"))
+    st.session_state[_STATE], st.session_state[_PAST] = read, []
+    return problems
+
+
+def write() -> None:
+    """Write the state in the address."""
+    write_address(state().address())
+    st.session_state[_ADDRESS] = current_address()
+
+
+def read_state(observatory: Observatory) -> tuple[CommerceState, list[BourgError]]:
+    """Read the address; what is wrong is told and left out."""
+    problems: list[BourgError] = []
+
+    def attempt(read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except BourgError as error:
+            problems.append(error)
+            return otherwise
+
+    get = st.query_params.get
+    groups = [
+        attempt(partial(_one, "groupe", given, tuple(typology().groups)), None)
+        for given in st.query_params.get_all("groupe")
+    ]
+    register = attempt(lambda: _one("source", get("source"), tuple(REGISTERS)), None)
+    return CommerceState(
+        commune=attempt(lambda: commune_of_address(observatory), None),
+        comparator=attempt(lambda: _one("comparer", get("comparer"), COMPARATORS), None),
+        register=next((name for name in REGISTERS if name == register), None),
+        since=attempt(lambda: _year(get("depuis")), None),
+        rule=attempt(lambda: _rule(get("regle")), None),
+        groups=tuple(dict.fromkeys(group for group in groups if group is not None)),
+    ), problems
+
+
+def _one(name: str, given: str | None, known: tuple[str, ...]) -> str | None:
+    if not given or given in known:
+        return given or None
+    raise ParameterError(
+        f"La valeur « {given[:60]} » n'existe pas ; elle est ignorée.",
+        where=f"?{name}=",
+        next_step=f"choisissez parmi : {', '.join(known)}.",
+    )
+
+
+def _year(given: str | None) -> int | None:
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) == 4):
+        raise ParameterError(
+            f"« {given[:60]} » n'est pas une année ; elle est ignorée.",
+            where="?depuis=",
+            next_step=f"écrivez une année à partir de {first_year(None)}.",
+        )
+    return first_year(int(given))
+
+
+def _rule(given: str | None) -> CentreRule | None:
+    if not given:
+        return None
+    parts = given[:80].split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(RULE_FIELDS):
+        raise ParameterError(
+            f"La règle du centre « {given[:60]} » ne se lit pas ; elle est ignorée.",
+            where="?regle=",
+            next_step=f"écrivez cinq nombres séparés par des virgules : {', '.join(RULE_FIELDS)}.",
+        )
+    found = rule_of(dict(zip(RULE_FIELDS, numbers, strict=True)))
+    return None if found == default_rule() else found
+
+
+def rule_of(values: dict[str, float]) -> CentreRule:
+    """Return the declared rule with some of its values changed.
+
+    Raises
+    ------
+    ParameterError
+        When a value is out of its bounds.
+    """
+    whole = ("dense_shops", "min_shops")
+    typed = {name: int(value) if name in whole else float(value) for name, value in values.items()}
+    return replace(default_rule(), **typed)  # type: ignore[arg-type]
+
+
+# ---- Changes ---------------------------------------------------------------------------------------------------------
+
+
+def update(**values: object) -> None:
+    """Replace parts of the state; another town starts without declared perimeter."""
+    before = state()
+    after = replace(before, **values)  # type: ignore[arg-type]
+    if after.commune != before.commune:
+        after = replace(after, declared=None)
+        st.session_state[_PAST] = []
+    st.session_state[_STATE] = after
+
+
+def change_centre(rule: CentreRule | None, declared: Perimeter | None) -> None:
+    """Replace the rule and the declared perimeter; :func:`undo` takes it back."""
+    before = state()
+    if (rule, declared) != (before.rule, before.declared):
+        past = [*st.session_state.get(_PAST, []), (before.rule, before.declared)]
+        st.session_state[_PAST] = past[-_MOST_UNDONE:]
+        st.session_state[_STATE] = replace(before, rule=rule, declared=declared)
+
+
+def can_undo() -> bool:
+    """Whether a change of the centre can be taken back."""
+    return bool(st.session_state.get(_PAST))
+
+
+def undo() -> None:
+    """Take back the last change of the centre."""
+    past = st.session_state.get(_PAST, [])
+    if past:
+        rule, declared = past[-1]
+        st.session_state[_PAST] = past[:-1]
+        st.session_state[_STATE] = replace(state(), rule=rule, declared=declared)

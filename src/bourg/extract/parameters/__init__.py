@@ -1,0 +1,1 @@
+"""Dated parameters of the extractor."""

@@ -1,0 +1,1 @@
+"""Theme documents (shops, culture, energy): what each theme page, file and answer shows of a town."""
