@@ -45,6 +45,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READERS, SESSIONS = 200, 50
 TARGETS = {"pages_p95_ms": 100, "dashboard_p95_ms": 1000}
 _TOWNS = 400
+LOOSE = "import gc\n\ngc.freeze = lambda: None\n"
 # What a careful person writes in an afternoon: the same figures, cached tables, no strip and no rank kept.
 PLAIN = """
 import polars as pl
@@ -105,12 +106,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(script: Path, home: Path, ready: str, extra: dict[str, str] | None = None) -> Iterator[tuple[int, int]]:
+def serve(script: Path, home: Path, ready: str) -> Iterator[tuple[int, int]]:
     """Serve a script on a free port until the address ``ready`` answers; yield the port and the process."""
     port = free_port()
     options = ["--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false"]
     command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}", *options]
-    environment = {**os.environ, "BOURG_HOME": str(home), "BOURG_API_RATE": "1000000", **(extra or {})}
+    environment = {**os.environ, "BOURG_HOME": str(home), "BOURG_API_RATE": "1000000"}
     process = subprocess.Popen(
         command, cwd=script.parent, stdout=subprocess.DEVNULL, env=environment, start_new_session=True
     )
@@ -258,10 +259,15 @@ def main() -> int:
         board = asyncio.run(sessions(port, codes, "ville", SESSIONS, arguments.changes))
         board.memory = memory_of(pid)
         print(board.line(f"{SESSIONS} sessions, tableau de bord"), flush=True)
-    with serve(ROOT / "app.py", arguments.home, first, {"BOURG_NO_FREEZE": "1"}) as (port, pid):
-        loose = asyncio.run(sessions(port, codes, "ville", SESSIONS, arguments.changes))
-        loose.memory = memory_of(pid)
-        print(loose.line(f"{SESSIONS} sessions, sans gc.freeze"), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # The same application, the collector left as Python sets it.
+        (Path(folder) / "app.py").write_text(LOOSE + (ROOT / "app.py").read_text(encoding="utf-8"), encoding="utf-8")
+        (Path(folder) / "src").symlink_to(ROOT / "src")
+        (Path(folder) / ".streamlit").symlink_to(ROOT / ".streamlit")
+        with serve(Path(folder) / "app.py", arguments.home, first) as (port, pid):
+            loose = asyncio.run(sessions(port, codes, "ville", SESSIONS, arguments.changes))
+            loose.memory = memory_of(pid)
+            print(loose.line(f"{SESSIONS} sessions, sans gc.freeze"), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "page.py"
         script.write_text(PLAIN.format(folder=str(snapshot.folder)), encoding="utf-8")

@@ -85,6 +85,7 @@ def demo_dir(shared_tmp: Path, registry: dict[str, pl.DataFrame]) -> Path:
                 outlines=registry["outlines"],
                 epci=registry["epci"],
                 former=registry["former_communes"],
+                halls=registry["town_halls"],
             )
             (folder / "done").touch()
     return folder

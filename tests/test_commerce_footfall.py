@@ -185,8 +185,9 @@ def test_easter(year: int, day: tuple[int, int]) -> None:
 def test_wrong_files_are_typed(tmp_path: Path) -> None:
     with pytest.raises(SourceFormatError, match="décalées"):
         read_footfall(_file(tmp_path, *[f"Place;A;60;2024-05-14 {hour:02}:00;4;" for hour in range(24)]))
-    with pytest.raises(SourceFormatError, match="compteur"):
+    with pytest.raises(SourceFormatError, match="compteur") as caught:
         read_footfall(_file(tmp_path, "a:b", header="quoi:rien", name="autre.csv"))
+    assert "docs/commerce.md" in caught.value.next_step
     with pytest.raises(SourceFormatError, match="durée"):
         read_footfall(_file(tmp_path, "A;2024-05-14;4", header="compteur;debut;passages", name="court.csv"))
     with pytest.raises(ParameterError, match="fuseau"):

@@ -296,6 +296,8 @@ def test_the_command_on_footfall(run: Callable[..., tuple[int, str]], small_snap
     assert [item["serie"] for item in json.loads(run("footfall", "--commune", code, "--list", "--json")[1])] == [kept]
     assert run("footfall", "--commune", code, "--remove", kept)[0] == 0
     assert "Aucune série" in run("footfall", "--commune", code, "--list")[1]
+    assert json.loads(run("footfall", str(path), "--compteur", "A", "--json")[1])["profil"] is not None
+    assert run("footfall", str(path), "--compteur", "B")[0] == 2
     assert run("footfall")[0] == 2
     assert run("footfall", "--list")[0] == 2
     assert run("footfall", str(path), "--compare", "hier/demain", "--avec", "2024-05-20/2024-05-26")[0] == 2

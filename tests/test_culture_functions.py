@@ -10,10 +10,11 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from bourg.culture.base import CultureBase, chord_to_km, make_base, unit_vectors
 from bourg.culture.categories import breakdown
-from bourg.culture.density import bands, breaks_of, density_rules, kernel_density, rate_surface
+from bourg.culture.density import bands, breaks_of, density_rules, kernel_density, project, rate_surface, unproject
 from bourg.culture.deserts import FAR, HOME, NEAR, UNKNOWN, desert_share, find_deserts, share_known
 from bourg.culture.festivals import SEVERAL, UNDATED, festivals_of, months_of, season_of, seasons, with_seasons
 from bourg.culture.kinds import kind, kinds
@@ -213,6 +214,15 @@ def test_density_holds_every_place_and_is_the_gaussian() -> None:
         kernel_density(lon, lat, np.ones(1), (2.4, 43.6, 3.6, 44.4), 0)
 
 
+def test_the_projection_is_that_of_proj() -> None:
+    centre = (2.5, 44.0)
+    lon, lat = np.array([2.5, -1.0, 6.3, 3.0]), np.array([44.0, 42.1, 46.9, 44.0])
+    proj = Transformer.from_crs("EPSG:4326", "+proj=laea +lat_0=44 +lon_0=2.5 +R=6371008.8 +units=km", always_xy=True)
+    x, y = project(centre, lon, lat)
+    assert np.allclose(np.array([x, y]), np.array(proj.transform(lon, lat)), atol=1e-9)
+    assert np.allclose(np.array(unproject(centre, x, y)), np.array([lon, lat]), atol=1e-12)
+
+
 def test_places_outside_the_box_count_too() -> None:
     box = (2.9, 43.95, 3.0, 44.05)
     inside = kernel_density(np.array([2.99]), np.array([44.0]), np.ones(1), box, 3.0)
@@ -295,3 +305,13 @@ def test_kinds_are_declared() -> None:
     assert all(item.desert_km > 0 for item in kinds().values())
     with pytest.raises(ParameterError):
         kind("patinoire")
+
+
+def test_a_country_without_any_list_is_unknown_everywhere() -> None:
+    known = world()
+    nothing = make_base(known.communes.drop("covered"), known.places.clear(), covered=frozenset(), demo=False)
+    assert nothing.types == ()
+    assert breakdown(nothing, ALL, "brief") is None
+    assert served(nothing, ALL, kind("bibliotheque")) is None
+    assert set(find_deserts(nothing, ALL, kind("vivant")).table["status"]) == {UNKNOWN}
+    assert find_deserts(nothing, ALL, kind("vivant")).share is None

@@ -84,6 +84,15 @@ def test_every_command_and_source_is_documented():
         assert f"`{source.id}`" in sources
 
 
+def test_every_setting_is_documented():
+    read = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        read.update(re.findall(r"""["'](BOURG_[A-Z_]+)["']""", path.read_text(encoding="utf-8")))
+    commands = (DOCS / "commandes.md").read_text(encoding="utf-8")
+    assert {"BOURG_HOME", "BOURG_ADDRESS"} <= read
+    assert [name for name in sorted(read) if f"`{name}`" not in commands] == []
+
+
 def test_every_direct_dependency_has_its_reason():
     table = (DOCS / "dependencies.md").read_text(encoding="utf-8")
     imported = set()

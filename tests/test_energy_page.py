@@ -21,7 +21,7 @@ from bourg.errors import ParameterError, UnknownTerritoryError
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.themes import energy_html as html
 from bourg.portrait.themes import energy_lists as lists
-from bourg.portrait.themes.energy import make_energy_page
+from bourg.portrait.themes.energy import make_energy_page, state_of
 from bourg.portrait.themes.energy_data import regional_series
 from bourg.portrait.themes.energy_map import MOST_SITES, PALETTE, energy_map, installation_lines, territory_outline
 from bourg.portrait.themes.energy_markup import COLOURS, STYLE
@@ -225,6 +225,17 @@ def test_a_commune_without_installation_is_a_known_zero(make: Make, values: pl.D
     assert "zéro connu" in html.sectors_block(page)
 
 
+def test_a_total_that_too_many_silent_powers_forbid_is_told(make: Make) -> None:
+    page = make(TOWN)
+    total = replace(page.sheets["energy.power_total"], value=None, status="missing", demo=False)
+    sheets = {**page.sheets, "energy.power_total": total}
+    assert state_of(page.sheets, page.register) == "ok"
+    assert state_of(sheets, page.register) == "partial"
+    (told,) = headline(page.place, "partial", sheets, page.sectors, page.register)
+    assert "n'est pas publiée" in told
+    assert "pas un zéro" in told
+
+
 def test_a_commune_that_no_file_describes_is_missing(
     small_snapshot: Snapshot, small_observatory: Observatory, tmp_path: Path
 ) -> None:
@@ -235,7 +246,7 @@ def test_a_commune_that_no_file_describes_is_missing(
     assert page.power_years is None
     assert not page.use.lines or all(line.value is None for line in page.use.lines)
     for name, content in fragments(page, small_observatory.names).items():
-        assert content or name == "apart"
+        assert content or name in {"apart", "sources"}
 
 
 @pytest.mark.parametrize(("code", "operator"), [("2A004", "en Corse"), ("97411", "outre-mer"), ("97608", "Mayotte")])

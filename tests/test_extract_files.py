@@ -65,7 +65,7 @@ def test_geoparquet_is_read_by_geopandas(shops: Extraction, tmp_path: Path) -> N
     assert list(read["osm_id"]) == list(shops.table["osm_id"])
     assert list(read.geometry.x) == list(shops.table["longitude"])
     assert read["completude_pct"].iloc[0] == 100
-    metadata = pq.read_schema(path).metadata
+    metadata = pq.read_metadata(path).metadata
     geo = json.loads(metadata[b"geo"])
     assert (geo["version"], geo["primary_column"]) == ("1.1.0", "geometry")
     column = geo["columns"]["geometry"]

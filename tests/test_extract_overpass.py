@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import shapely
+from typer.testing import CliRunner
 
+from bourg.cli import app as cli
 from bourg.errors import ParameterError, StorageError
 from bourg.extract import overpass
 from bourg.extract.engine import extract
@@ -226,6 +228,22 @@ def test_an_answer_is_kept_and_read_like_an_extract(
     assert len(server.seen) == 2
     ask(theme_named("sante"), town, settings, address=server.address, policy=POLICY)
     assert len(server.seen) == 3
+
+
+def test_the_command_asks_the_server_named_by_the_setting(
+    server: _Server, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_snapshot: Snapshot
+) -> None:
+    (tmp_path / "snapshots").symlink_to(small_settings.snapshots)
+    monkeypatch.setenv("BOURG_HOME", str(tmp_path))
+    monkeypatch.setenv("BOURG_OVERPASS", server.address)
+    server.answers = [(200, {}, small_file(town_place(small_snapshot)).text(bounds=False).encode())]
+    for _ in range(2):
+        result = CliRunner().invoke(cli, ["extract", "commerce", TOWN, "--overpass", "--json"])
+        assert result.exit_code == 0, result.output
+        told = json.loads(result.stdout)
+        assert (told["source"], told["fichier_source"], told["objets"]) == ("serveur Overpass", "127.0.0.1", 6)
+        assert told["date_donnees"] == DATE
+    assert len(server.seen) == 1
 
 
 def test_the_server_is_waited_for_as_it_asks(server: _Server, settings: Settings, shops: Theme) -> None:

@@ -103,7 +103,7 @@ def test_the_address_restores_the_choices_and_follows_them(stocked: Settings, mo
     serve(monkeypatch, stocked)
     app = start({"commune": TOWN, "niveau": "departement", "theme": "sante"}, page="extraire")
     assert "dans Aveyron (département 12," in texts(app)
-    assert "ne couvre que" in "\n".join(item.value for item in app.warning)
+    assert "du territoire seulement" in "\n".join(item.value for item in app.warning)
     sound(app.selectbox(key="extraire-theme").set_value("culture").run())
     assert address(app)["theme"] == ["culture"]
     sound(app.button_group(key="extraire-niveau").set_value("commune").run())
@@ -227,6 +227,7 @@ def test_the_command_counts_lists_and_sums_up(stocked: Settings, monkeypatch: py
         (["commerce", TOWN, "--bbox", "1,2,3,4"], "Il faut un thème"),
         (["licornes", TOWN], "n'existe pas"),
         (["commerce", TOWN, "-o", "x.docx"], "suffixe"),
+        (["commerce", TOWN, "-o", "absent/x.csv"], "dossier"),
         (["commerce", TOWN, "--format", "geoparquet"], "-o FICHIER"),
         (["commerce", TOWN, "--overpass"], "désactivées"),
         (["commerce", TOWN, "--overpass", "--osm", "x.osm"], "pas les deux"),

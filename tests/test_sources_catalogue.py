@@ -38,6 +38,7 @@ NOT_IN_MIRROR = {
     ("ofgl", "communes"),
     ("operations_anah", "national"),
     ("production_electrique", "communes"),
+    ("production_regionale", "regions"),
     ("registre_installations", "national"),
     ("banco", "france"),
     ("sirene", "extrait"),

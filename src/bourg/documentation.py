@@ -31,6 +31,14 @@ _CODES = """
 
 - `BOURG_HOME` : dossier de travail (téléchargements, démonstration, instantanés).
 - `BOURG_MIRROR` : dossier de fichiers officiels à lire d'abord, comme `--mirror`.
+- `BOURG_ADDRESS` : adresse publique du serveur (`https://bourg.exemple.fr`), pour les liens canoniques et les aperçus ;
+  sans elle, celle que le lecteur a demandée.
+- `BOURG_CONTACT` : adresse électronique ou page à qui signaler un défaut d'accessibilité.
+- `BOURG_API_RATE` : demandes admises par l'API, par minute et par adresse (voir [l'API](api.md)).
+- `BOURG_OVERPASS` : serveur Overpass de l'[extracteur](extraction.md) ; rien ne lui est demandé sans ce réglage.
+- `BOURG_DATAGOUV_KEY` : votre clé, pour [envoyer une fiche de réutilisation](opendata.md).
+
+Les variables propres à une mise en ligne sont sur [ses pages](deploiement/README.md).
 """
 _MADE = "Page produite par `bourg docs` : ne pas la modifier."
 

@@ -15,21 +15,8 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o"})
 MINUS = "\u2212"
 _FRENCH = str.maketrans({",": NNBSP, ".": ",", "-": MINUS})
 # First word of a unit when the value is singular, which in French means under 2.
-_SINGULAR = {
-    "communes": "commune",
-    "équipements": "équipement",
-    "écrans": "écran",
-    "fauteuils": "fauteuil",
-    "festivals": "festival",
-    "habitants": "habitant",
-    "installations": "installation",
-    "lieux": "lieu",
-    "logements": "logement",
-    "ménages": "ménage",
-    "musées": "musée",
-    "personnes": "personne",
-    "types": "type",
-}
+# Units whose singular is not the plural without its last letter.
+_SINGULAR = {"lieux": "lieu", "sages-femmes": "sage-femme", "décès": "décès", "mis": "mis"}
 
 
 def unaccented(text: str) -> str:
@@ -53,7 +40,7 @@ def format_number(value: float, decimals: int = 0) -> str:
 def format_unit(value: float, unit: str) -> str:
     """Return the unit that follows ``value``, its first word in the singular under 2."""
     first, space, rest = unit.partition(" ")
-    return _SINGULAR.get(first, first) + space + rest if abs(value) < 2 else unit
+    return _SINGULAR.get(first, first.removesuffix("s")) + space + rest if abs(value) < 2 else unit
 
 
 def format_value(value: float, unit: str = "", decimals: int = 0) -> str:

@@ -65,6 +65,7 @@ def ensure_demo(
         outlines=tables["outlines"],
         epci=tables["epci"],
         former=tables["former_communes"],
+        halls=tables["town_halls"],
         progress=lambda label, share: advance(label, 0.3 + 0.7 * share),
     )
     write_atomic(stamp, json.dumps(wanted).encode())

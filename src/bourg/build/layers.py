@@ -67,7 +67,9 @@ def values(cache: StepCache, tables: dict[str, Table], keys: dict[str, str]) -> 
     recomputes the indicators that read it and no other. An indicator that would give away the secret cells of another
     depends on it too.
     """
-    code = code_digest("indicators", "geography", "energy", "commerce", "access/parameters")
+    code = code_digest(
+        "indicators", "geography", "energy", "commerce", "access/parameters", "culture/kinds.py", "culture/parameters"
+    )
     indicators = load_indicators()
     inputs = table_inputs(tables)
     steps = {item.id: _inputs_key(item, keys, code) for item in indicators.values()}

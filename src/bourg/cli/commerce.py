@@ -102,6 +102,10 @@ def footfall(
     zone: Annotated[
         str | None, typer.Option("--fuseau", help="Fuseau des heures écrites sans décalage (Europe/Paris).")
     ] = None,
+    counters: Annotated[
+        list[str] | None,
+        typer.Option("--compteur", metavar="ID", help="Un compteur ; plusieurs s'additionnent (tous)."),
+    ] = None,
     first: Annotated[
         str | None, typer.Option("--compare", metavar="DU/AU", help="Première période : 2024-05-01/2024-05-31.")
     ] = None,
@@ -128,7 +132,7 @@ def footfall(
     if file is None:
         raise ParameterError("Aucun fichier de comptages n'est donné.", next_step=_HELP_LIST)
     found = read_footfall(file, timezone=zone or (timezone_of(code) if code else PARIS))
-    told = _told(found, first, second, holidays=holidays)
+    told = _told(found, counters or None, first, second, holidays=holidays)
     if code is not None:
         told["serie"] = store.add(code, found).id
     if as_json:
@@ -169,7 +173,9 @@ def _period(text: str, option: str) -> tuple[dt.date, dt.date]:
         ) from error  # fmt: skip
 
 
-def _told(found: Footfall, first: str | None, second: str | None, *, holidays: bool) -> dict[str, Any]:
+def _told(
+    found: Footfall, chosen: list[str] | None, first: str | None, second: str | None, *, holidays: bool
+) -> dict[str, Any]:
     """Return what a file says: counters, busiest hour, and the comparison asked."""
     from bourg.commerce.footfall import (  # noqa: PLC0415
         FootfallError,
@@ -182,14 +188,14 @@ def _told(found: Footfall, first: str | None, second: str | None, *, holidays: b
 
     counters = summaries(found)
     days = [item.first for item in counters] + [item.last for item in counters]
-    sentences = [total(found, min(days), max(days)).sentence]
+    sentences = [total(found, min(days), max(days), counters=chosen).sentence]
     week: list[dict[str, object]] | None = None
     try:
-        hours = profile(found)
+        hours = profile(found, counters=chosen)
         week = hours.table.to_dicts()
         sentences.append(hours.sentence)
     except FootfallError as error:
-        sentences.append(error.what)
+        sentences.append(f"{error.what} {error.next_step[:1].upper()}{error.next_step[1:]}")
     told: dict[str, Any] = {
         "reponse": found.answer.to_dict(),
         "compteurs": [
@@ -208,7 +214,7 @@ def _told(found: Footfall, first: str | None, second: str | None, *, holidays: b
     if first is not None and second is not None:
         one, two = _period(first, "--compare"), _period(second, "--avec")
         years = range(min(one[0], two[0]).year, max(one[1], two[1]).year + 1)
-        result = compare(found, one, two, without=() if holidays else public_holidays(years))
+        result = compare(found, one, two, counters=chosen, without=() if holidays else public_holidays(years))
         told["comparaison"] = {
             "jours": result.table.to_dicts(), "premiere": result.first_mean, "seconde": result.second_mean,
             "evolution": result.change, "jours_incomplets": list(result.incomplete),

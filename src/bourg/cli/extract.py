@@ -11,7 +11,7 @@ import typer
 from bourg.cli.base import JsonOption, app, console, print_json, print_table, print_text, settings_of
 from bourg.cli.french import FrenchCommand
 from bourg.cli.progress import ByteBars, StepBar
-from bourg.errors import ParameterError
+from bourg.errors import ParameterError, StorageError
 from bourg.text import count_of, format_date, format_number
 
 if TYPE_CHECKING:
@@ -90,6 +90,11 @@ def _form(given: Form | None, output: Path | None) -> Form | None:
             "Le suffixe du fichier ne dit pas sa forme.", where=str(output),
             next_step="ajoutez --format csv, geojson ou geoparquet.",
         )  # fmt: skip
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise ParameterError(
+            "Le fichier à écrire n'a pas de dossier où aller.", where=str(output),
+            next_step="donnez un nom de fichier dans un dossier qui existe.",
+        )  # fmt: skip
     if output is None and form is Form.GEOPARQUET:
         raise ParameterError("Un GeoParquet s'écrit dans un fichier.", next_step="ajoutez -o FICHIER.parquet.")
     return form
@@ -130,13 +135,12 @@ def _read(
 def _give(found: Extraction, form: Form | None, output: Path | None, *, as_json: bool) -> None:
     from bourg.extract.sentences import remarks, summary  # noqa: PLC0415
     from bourg.extract.writers import notes, write  # noqa: PLC0415
-    from bourg.sources.files import write_atomic  # noqa: PLC0415
 
     if form is not None and output is None:
         print_text(write(found, form.value).decode().removesuffix("\n"))
         return
     if form is not None and output is not None:
-        write_atomic(output, write(found, form.value))
+        _save(output, write(found, form.value))
     counts = found.counts()
     if as_json:
         told = {**notes(found), "categories": counts.rename({"category": "categorie", "count": "objets"}).to_dicts()}
@@ -150,6 +154,20 @@ def _give(found: Extraction, form: Form | None, output: Path | None, *, as_json:
         print_text(f"Écrit : {output} ({count_of(output.stat().st_size, 'octet')})")
     for text in remarks(found):
         print_text(f"    {text}")
+
+
+def _save(output: Path, content: bytes) -> None:
+    from bourg.sources.files import write_atomic  # noqa: PLC0415
+
+    try:
+        write_atomic(output, content)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            "Le fichier n'a pas pu être écrit.", where=str(output), why=str(error.strerror or error),
+            next_step="choisissez un autre nom ou un autre dossier.",
+        ) from error  # fmt: skip
 
 
 def _list(settings: Settings, given: list[Path], *, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from bourg.text import NBSP, count_of, format_number
 
 __all__ = [
     "BOUNDS", "FOOD_GROUPS", "INSIDE", "LABELS", "MISPLACED", "OUTSIDE", "PLACES", "UNPLACED", "Centre", "CentreRule",
-    "GroupShare", "Perimeter", "centre_of", "default_rule", "members",
+    "GroupShare", "Perimeter", "centre_of", "default_rule", "in_metres", "members", "metres_per_degree",
 ]  # fmt: skip
 INSIDE, OUTSIDE, UNPLACED, MISPLACED = "dedans", "dehors", "sans_position", "position_fausse"
 PLACES = {
@@ -238,25 +238,26 @@ def _placed(shops: pl.DataFrame, outline: BaseGeometry | None, far_m: float) -> 
     known = np.isfinite(x.astype(np.float64)) & np.isfinite(y.astype(np.float64))
     place = np.where(known, OUTSIDE, UNPLACED).astype("<U20")
     if outline is not None and known.any():
-        scale = _scale(float(outline.centroid.y))
-        metric = _metric(outline, scale)
+        scale = metres_per_degree(float(outline.centroid.y))
+        metric = in_metres(outline, scale)
         shapely.prepare(metric)
         near = shapely.dwithin(metric, shapely.points(x[known] * scale[0], y[known] * scale[1]), far_m)
         place[known] = np.where(near, OUTSIDE, MISPLACED)
     return place
 
 
-def _scale(latitude: float) -> tuple[float, float]:
+def metres_per_degree(latitude: float) -> tuple[float, float]:
     """Return metres per degree of longitude and of latitude around a parallel."""
     return _METRES_PER_DEGREE * float(np.cos(np.radians(latitude))), _METRES_PER_DEGREE
 
 
-def _metric(shape: BaseGeometry, scale: tuple[float, float]) -> BaseGeometry:
+def in_metres(shape: BaseGeometry, scale: tuple[float, float]) -> BaseGeometry:
+    """Return a shape in degrees as one in metres, with the scale of :func:`metres_per_degree`."""
     return shapely.transform(shape, lambda places: places * np.array(scale))
 
 
 def _hectares(polygon: BaseGeometry) -> float:
-    return round(_metric(polygon, _scale(float(polygon.centroid.y))).area / 10_000, 2)
+    return round(in_metres(polygon, metres_per_degree(float(polygon.centroid.y))).area / 10_000, 2)
 
 
 def members(points: NDArray[np.float64], start: NDArray[np.float64], rule: CentreRule) -> NDArray[np.bool_]:
@@ -305,7 +306,7 @@ def _drawn(
             f"Il n'y a pas de centre par cette règle : {count_of(len(at), 'commerce')} dont la position est "
             f"connue, il en faut {format_number(rule.min_shops)}."
         )
-    scale = np.array(_scale(town_hall[1]))
+    scale = np.array(metres_per_degree(town_hall[1]))
     points = shops.select("longitude", "latitude").to_numpy()[at] * scale
     kept = members(points, np.array(town_hall) * scale, rule)
     if kept.sum() < rule.min_shops:

@@ -227,8 +227,8 @@ def total(footfall: Footfall, first: dt.date, last: dt.date, *, counters: Collec
     expected = (high - low).total_seconds() / 60 * max(_flows(series), 1)
     coverage = 100 * int(inside["minutes"].sum()) / expected
     counted = int(inside["count"].sum()) if inside.height else None
-    period = f"du {format_date(first)} au {format_date(last)}"
-    measured = f"{format_number(coverage, 1)}{NBSP}% du temps mesuré"
+    period = f"le {format_date(first)}" if first == last else f"du {format_date(first)} au {format_date(last)}"
+    measured = f"{format_number(coverage, 1)}{NBSP}% des heures de cette période ont été mesurées"
     told = (
         "Aucun passage n'a été mesuré" if counted is None else count_of(counted, "passage compté", "passages comptés")
     )

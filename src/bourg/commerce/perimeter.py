@@ -10,7 +10,7 @@ import shapely
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
-from bourg.commerce.centre import Perimeter, _metric, _scale
+from bourg.commerce.centre import Perimeter, in_metres, metres_per_degree
 from bourg.errors import SourceFormatError
 from bourg.text import NBSP, count_of, format_number
 
@@ -129,8 +129,8 @@ def _check_degrees(polygons: list[BaseGeometry], outline: BaseGeometry, where: s
 
 
 def _check_place(shape: BaseGeometry, outline: BaseGeometry, where: str) -> list[str]:
-    scale = _scale(float(outline.centroid.y))
-    town, drawn = _metric(outline, scale), _metric(shape, scale)
+    scale = metres_per_degree(float(outline.centroid.y))
+    town, drawn = in_metres(outline, scale), in_metres(shape, scale)
     distance = drawn.distance(town)
     if distance > MAX_DISTANCE_M or drawn.area == 0:
         raise PerimeterError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bourg.errors import BourgError
 from bourg.portrait.observatory import open_observatory
+from bourg.portrait.themes.culture_areas import culture_base
 from bourg.settings import Settings
 from bourg.store.snapshot import SnapshotStore
 from bourg.web.api import warm_api
@@ -90,6 +91,7 @@ def settle(settings: Settings) -> None:
     try:
         observatory = open_observatory(settings)
         _ = observatory.comparators.structure
+        culture_base(observatory)
         warm_api(observatory)
     except BourgError as error:
         # The page that needs them says it too; the others stay usable.

@@ -139,7 +139,7 @@ def keep(path: Path, content: bytes) -> bool:
     """Write something that can be made again, and tell whether it was written: a folder may refuse, without harm."""
     try:
         write_atomic(path, content)
-    except (StorageError, FileNotFoundError, NotADirectoryError):
+    except (StorageError, FileNotFoundError, FileExistsError, NotADirectoryError):
         return False
     return True
 

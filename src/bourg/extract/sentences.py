@@ -34,7 +34,7 @@ def coverage_remark(source: Source) -> str:
     """Return what is missing because the source does not hold all of the territory, ``""`` when it says it does."""
     if source.share < WHOLE:
         return (
-            f"L'extrait « {source.name} » ne couvre que {share_text(source.share)} de la surface du territoire : ce "
+            f"L'extrait « {source.name} » couvre {share_text(source.share)} de la surface du territoire seulement : ce "
             "qui est au-delà manque, ce n'est pas zéro."
         )
     if not source.declared:

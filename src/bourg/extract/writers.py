@@ -13,12 +13,11 @@ import re
 from typing import Any, Literal
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 
 from bourg.extract.engine import ATTRIBUTION, LICENCE, LICENCE_URL, Extraction
 from bourg.extract.territory import describe
+from bourg.store.geoparquet import GEOMETRY, geoparquet_bytes
 from bourg.store.spreadsheets import safe_cell
 from bourg.text import unaccented
 
@@ -29,7 +28,6 @@ MEDIA: dict[Format, str] = {
     "csv": "text/csv", "geojson": "application/geo+json", "geoparquet": "application/vnd.apache.parquet",
 }  # fmt: skip
 UNKNOWN_DATE = "inconnue"
-GEOPARQUET_VERSION = "1.1.0"
 _BOM = "\ufeff"
 _CELL = 500
 _BEFORE = {
@@ -131,38 +129,11 @@ def to_geojson(extraction: Extraction) -> dict[str, Any]:
 
 
 def to_geoparquet(extraction: Extraction) -> bytes:
-    """Return the GeoParquet 1.1 file: points as WKB in ``geometry``, their boxes in ``bbox``, notes as metadata.
-
-    The coordinate system is left to the default of the format, OGC:CRS84 (longitude, latitude, WGS 84).
-
-    References
-    ----------
-    GeoParquet 1.1.0, specification of the Open Geospatial Consortium: metadata of the file, of the column, coverings.
-    """
-    names = headings(extraction)
-    table = extraction.table
-    x, y = table["longitude"].to_numpy(), table["latitude"].to_numpy()
-    told = notes(extraction)
-    columns = {heading: _arrow(table[name]) for name, heading in names.items()}
-    columns |= {name: pa.array([str(told[name])] * table.height, pa.string()) for name in _NOTES}
-    sides = [pa.array(values, pa.float64()) for values in (x, y, x, y)]
-    columns["bbox"] = pa.StructArray.from_arrays(sides, ["xmin", "ymin", "xmax", "ymax"])
-    columns["geometry"] = pa.array([shapely.Point(place).wkb for place in zip(x, y, strict=True)], pa.binary())
-    column: dict[str, Any] = {
-        "encoding": "WKB",
-        "geometry_types": ["Point"] if table.height else [],
-        "covering": {"bbox": {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}},
-    }
-    if table.height:
-        column["bbox"] = [float(x.min()), float(y.min()), float(x.max()), float(y.max())]
-    geo = {"version": GEOPARQUET_VERSION, "primary_column": "geometry", "columns": {"geometry": column}}
-    metadata = {"geo": json.dumps(geo), "bourg": json.dumps(told, ensure_ascii=False)}
-    arrow = pa.table(columns).replace_schema_metadata(metadata)
-    sink = io.BytesIO()
-    pq.write_table(arrow, sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _arrow(values: pl.Series) -> Any:  # noqa: ANN401 - pyarrow is not typed
-    kind = pa.float64() if values.dtype == pl.Float64 else pa.int64() if values.dtype == pl.Int64 else pa.string()
-    return pa.array(values.to_list(), kind)
+    """Return the GeoParquet file: points in ``geometry``, their boxes in ``bbox``, notes in rows and as metadata."""
+    table, told = extraction.table, notes(extraction)
+    points = shapely.points(table["longitude"].to_numpy(), table["latitude"].to_numpy())
+    frame = table.select(pl.col(name).alias(heading) for name, heading in headings(extraction).items()).with_columns(
+        *(pl.lit(str(told[name])).alias(name) for name in _NOTES),
+        pl.Series(GEOMETRY, list(shapely.to_wkb(points)), dtype=pl.Binary),
+    )
+    return geoparquet_bytes(frame, metadata=told)

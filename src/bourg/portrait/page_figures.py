@@ -110,10 +110,10 @@ def _sets_table(sheet: ValueSheet) -> str:
 
 
 def place_words(place: Comparison) -> str:
-    """Return « 12e sur 59 », or « plus que 72 % » in a set so large that a rank says no more."""
+    """Return « 12e sur 59 », or « au-dessus de 72 % » in a set so large that a rank says no more."""
     if place.n_set < RANK_UP_TO or place.percentile_strict is None:
         return f"{ordinal(place.rank)} sur {format_number(place.n_set)}"
-    return f"plus que {_share(place.percentile_strict)}"
+    return f"au-dessus de {_share(place.percentile_strict)}"
 
 
 def _share(percentile: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from bourg.indicators.values import declaration_of
+from bourg.indicators.values import declaration_of, value_text
 from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.locator import Locator
 from bourg.portrait.markup import plain
@@ -100,7 +100,7 @@ class DepartementPages:
         else:
             middle = spread.text(key, spread.median)
             half = f"{spread.text(key, spread.q1)} à {spread.text(key, spread.q3)}"
-        far = "–" if france is None or declared.kind == "count" else france[1].text
+        far = "–" if declared.kind == "count" else france[1].text if france else value_text(key, None, "missing")
         return label, whole.text if whole else "–", middle, half, far
 
     def _described(self, code: str, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ Progress = Callable[[str, float], None]
 _LEAST_BATCH, _MOST_BATCH, _BATCHES_EACH = 24, 240, 4
 # Under this number of pages a second process costs more than it saves; a page to mend counts for a fraction of one.
 _ALONE, _MENDED = 60, 0.1
+_THREADS = "POLARS_MAX_THREADS"
 # The pages of methods depend on nothing but the declarations of the indicators.
 METHODS = "methode"
 # Above this share of the figures, whole pages cost less than mended ones.
@@ -281,6 +283,20 @@ def _plan(
     )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Start processes whose libraries use one thread: there is a process for each core already."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
+
+
 def _made(job: Job, observatory: Observatory, plan: _Plan, workers: int) -> Iterator[list[Made]]:
     """Make the pages, batch by batch, in this process or in several."""
     if workers == 1 or plan.weight <= _ALONE:
@@ -294,7 +310,7 @@ def _made(job: Job, observatory: Observatory, plan: _Plan, workers: int) -> Iter
     with ProcessPoolExecutor(
         min(workers, len(cut)), mp_context=context, initializer=open_worker, initargs=(job,)
     ) as pool:
-        with no_main_script():
+        with no_main_script(), _one_thread():
             waiting: set[Future[list[Made]]] = {pool.submit(run_batch, batch) for batch in cut}
         try:
             while waiting:

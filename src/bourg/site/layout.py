@@ -32,6 +32,7 @@ def asset(name: str) -> tuple[str, bytes]:
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("bourg.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=False,
+        auto_reload=False,
         finalize=lambda value: typeset(value) if type(value) is str else value,
     )  # fmt: skip
 

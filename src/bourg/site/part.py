@@ -43,18 +43,19 @@ class PartialObservatory(Observatory):
         The observatory it is a part of; what they share is read once.
     indicators
         Ids to keep, of the matrix.
-    codes, nearby
-        Communes whose similar towns are known, and these (:func:`known_similar`).
     """
 
-    def __init__(
-        self, whole: Observatory, indicators: Sequence[str], codes: Sequence[str] = (), nearby: Nearby | None = None
-    ) -> None:
+    def __init__(self, whole: Observatory, indicators: Sequence[str]) -> None:
         super().__init__(whole.snapshot, whole.settings)
         self._whole, self._indicators = whole, sorted(indicators)
-        self._known = known_similar(whole, codes, nearby)
+        self._known: dict[int, tuple[Ints, dict[str, Ints]]] = {}
         for name in _SHARED:
             self.__dict__[name] = getattr(whole, name)
+
+    def remember(self, codes: Sequence[str], nearby: Nearby | None) -> None:
+        """Take in the similar towns of some communes (:func:`known_similar`); those of others are forgotten."""
+        self._known.clear()
+        self._known |= known_similar(self._whole, codes, nearby)
 
     def commune(self, code: str) -> dict[str, Any]:
         """Return the row of a commune of the reference geography."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from bourg.indicators.engine import STATUSES, USABLE
 from bourg.indicators.theme_labels import THEMES
-from bourg.indicators.values import ValueSheet, value_text
+from bourg.indicators.values import ValueSheet, declaration_of, value_text
 from bourg.portrait.charts import Evolution, drawable, evolutions
 from bourg.portrait.document import Portrait, make_portraits
 from bourg.portrait.locator import Locator
@@ -169,7 +169,8 @@ def compare_page(observatory: Observatory, portrait: Portrait, near: Sequence[tu
         cells = [_cell(sheet.indicator, value, status) for value, status in zip(values, statuses, strict=True)]
         # Written here: a template takes three times as long for the nine hundred cells of a page.
         line = "".join(f"<td>{shown(cell)}</td>" for cell in cells)
-        row = f'<tr id="{sheet.indicator}"><th scope="row">{shown(sheet.label)}</th>{line}</tr>\n'
+        unit = f" <small>({shown(sheet.unit)})</small>" if sheet.unit not in ("", "%") else ""
+        row = f'<tr id="{sheet.indicator}"><th scope="row">{shown(sheet.label)}{unit}</th>{line}</tr>\n'
         by_theme.setdefault(sheet.theme, []).append(row)
     main = fragment(
         "compare.html.j2", name=identity.name, demo=observatory.snapshot.demo,
@@ -189,7 +190,9 @@ def _cell(indicator: str, value: float, index: int) -> str:
     status = STATUSES[index] if index < len(STATUSES) else "missing"
     if status not in USABLE:
         return value_text(indicator, None, status)
-    return value_text(indicator, value, status) + (" ◆" if status == "demo" else "")
+    # The unit stands once, beside the label; a share keeps its sign.
+    text = value_text(indicator, value, status, unit=declaration_of(indicator).unit == "%")
+    return text + (" ◆" if status == "demo" else "")
 
 
 def departements_of(observatory: Observatory, codes: Collection[str]) -> frozenset[str]:

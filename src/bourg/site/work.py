@@ -140,9 +140,10 @@ class Worker:
 
     def _mended(self, batch: Batch) -> Iterator[Made]:
         moved = [code for code, changed in zip(batch.names, batch.changed, strict=True) if changed]
-        part, portraits = self._observatory, {}
+        part, portraits = self._observatory, dict[str, Portrait]()
         if moved:
-            part = PartialObservatory(self._observatory, self._job.figures, batch.names, batch.nearby)
+            part = self._part
+            self._part.remember(batch.names, batch.nearby)
             portraits = {portrait.identity.code: portrait for portrait in make_portraits(part, moved)}
         whole: list[str] = []
         for index, code in enumerate(batch.names):
@@ -158,6 +159,11 @@ class Worker:
                 whole.append(code)
         if whole:
             yield from self._towns(Batch("town", tuple(whole)))
+
+    @cached_property
+    def _part(self) -> PartialObservatory:
+        """The snapshot seen through the figures that changed."""
+        return PartialObservatory(self._observatory, self._job.figures)
 
     def _beside(self, batch: Batch, index: int) -> list[tuple[str, str]]:
         if batch.nearby is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -29,14 +30,15 @@ from bourg.site.pages import method_main
 from bourg.site.towns import portrait_json, town_title
 from bourg.web.context import WebContext
 from bourg.web.portraits import PortraitFiles
-from bourg.web.responses import IMMUTABLE, NO_STORE, REVALIDATE, content_response
+from bourg.web.responses import IMMUTABLE, NO_STORE, REVALIDATE, Packed, content_response, pack, packed_response
 
 _ASSETS = "/bourg/public/"
 _HTML = "text/html; charset=utf-8"
 _SLUG = re.compile(r"([0-9A-Za-z]{4,5})(?:-(.*))?", re.DOTALL)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::\d{1,5})?")
 _NEAR = 6
-# Pages kept in memory: about 60 MB at most, compressed bodies included.
-_KEPT = 128
+# Pages kept in memory, compressed: about 70 kB each.
+_KEPT = 1024
 _MENU = (("Tableau de bord", "/"), ("Méthode", "/methode"))
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -72,6 +74,18 @@ def public_routes(context: WebContext) -> list[Route]:
     # What follows a town is a page that does not exist, and not the shell of the dashboard.
     pairs += [("/ville/{town}/{rest:path}", pages.unknown), ("/methode/{theme}/{rest:path}", pages.unknown)]
     return [Route(path, _answered(handler), methods=["GET", "HEAD"]) for path, handler in pairs]
+
+
+def origin_of(request: Request) -> str:
+    """Return where readers find this server, for canonical links and previews: ``BOURG_ADDRESS``, or what they asked.
+
+    A name that is not one (what a forged header may hold) gives an empty text: pages then name no absolute address.
+    """
+    declared = os.environ.get("BOURG_ADDRESS", "").rstrip("/")
+    if declared:
+        return declared if _ORIGIN.fullmatch(declared) else ""
+    asked = f"{request.url.scheme}://{request.url.netloc}"
+    return asked if _ORIGIN.fullmatch(asked) else ""
 
 
 def _answered(handler: _Handler) -> _Handler:
@@ -121,6 +135,7 @@ class _Pages:
     def __init__(self, context: WebContext) -> None:
         self._context = context
         self._made = lru_cache(maxsize=_KEPT)(self._make)
+        self._figures = lru_cache(maxsize=_KEPT)(self._make_figures)
         self._locator = lru_cache(maxsize=2)(Locator)
         self._files = PortraitFiles(context.settings)
 
@@ -132,18 +147,16 @@ class _Pages:
         match = self._asked(request, "")
         if isinstance(match, Response):
             return match
-        origin = f"{request.url.scheme}://{request.url.netloc}"
-        content = self._made(self._observatory().snapshot.id, match.code, origin)[0]
-        return content_response(request, content, _HTML, cache=REVALIDATE)
+        content = self._made(self._observatory().snapshot.id, match.code, origin_of(request))
+        return packed_response(request, content, _HTML, cache=REVALIDATE)
 
     def data(self, request: Request) -> Response:
         """Answer with the figures of the page."""
         match = self._asked(request, "/portrait.json")
         if isinstance(match, Response):
             return match
-        origin = f"{request.url.scheme}://{request.url.netloc}"
-        content = self._made(self._observatory().snapshot.id, match.code, origin)[1]
-        return content_response(request, content, "application/json", cache=REVALIDATE)
+        content = self._figures(self._observatory().snapshot.id, match.code)
+        return packed_response(request, content, "application/json", cache=REVALIDATE)
 
     def pdf(self, request: Request) -> Response:
         """Answer with the portrait on paper."""
@@ -191,7 +204,10 @@ class _Pages:
             return match
         return RedirectResponse(f"/ville/{quote(name)}{rest}", status_code=HTTPStatus.MOVED_PERMANENTLY)
 
-    def _make(self, _snapshot: str, code: str, origin: str) -> tuple[bytes, bytes]:
+    def _make_figures(self, _snapshot: str, code: str) -> Packed:
+        return pack(portrait_json(self._page(self._observatory(), code)))
+
+    def _make(self, _snapshot: str, code: str, origin: str) -> Packed:
         observatory = self._observatory()
         page = self._page(observatory, code)
         portrait, links = page.portrait, ServerLinks()
@@ -199,10 +215,10 @@ class _Pages:
         main = _with_files(town_main(page, links), address)
         frame = Frame(
             title=town_title(portrait), description=portrait.headline(), assets=_ASSETS, home="/", menu=_MENU,
-            canonical=f"{origin}{address}", image=f"{origin}{address}.png",
+            canonical=f"{origin}{address}" if origin else "", image=f"{origin}{address}.png" if origin else "",
             data=links.data(code, portrait.identity.name),
         )  # fmt: skip
-        return whole_page(frame, main).encode(), portrait_json(page)
+        return pack(whole_page(frame, main).encode())
 
     def methods(self, request: Request) -> Response:
         """Answer with the list of the pages of method."""

@@ -6,6 +6,7 @@ import functools
 import gzip
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def file_response(request: Request, path: Path, media: str, *, cache: str) -> Re
     return _respond(
         request, plain=lambda: content, packed=lambda: _compressed(path, modified), tag=tag, media=media, cache=cache
     )
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A body kept compressed, an eighth of its size for a page, and the tag of its content."""
+
+    body: bytes
+    tag: str
+
+
+def pack(content: bytes) -> Packed:
+    """Compress a body to keep it."""
+    return Packed(gzip.compress(content, compresslevel=6, mtime=0), hashlib.sha256(content).hexdigest()[:32])
+
+
+def packed_response(request: Request, packed: Packed, media: str, *, cache: str) -> Response:
+    """Answer with a body kept by :func:`pack`; a client that reads no gzip gets it plain."""
+    return _respond(
+        request, plain=lambda: gzip.decompress(packed.body), packed=lambda: packed.body, tag=packed.tag, media=media,
+        cache=cache,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=32)

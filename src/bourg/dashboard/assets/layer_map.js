@@ -59,6 +59,8 @@ class LayerMap {
       const [{ L }] = await Promise.all([libraries(), this.styled()]);
       if (!this.started) return;
       this.L = L;
+      // The style sheet has just come: before it, the background was no colour.
+      this.scheme = this.schemeNow();
       this.build();
       await this.apply(null);
       this.state('ready');
@@ -206,7 +208,8 @@ class LayerMap {
   }
 
   schemeNow() {
-    const [red, green, blue] = getComputedStyle(this.root).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+    const [red, green, blue, alpha = 1] = getComputedStyle(this.root).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0, 0];
+    if (!alpha) return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
     return 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? 'dark' : 'light';
   }
 

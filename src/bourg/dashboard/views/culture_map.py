@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import shapely
 import streamlit as st
 
@@ -85,11 +88,16 @@ def _desert_text(row: dict[str, object], label: str, *, demo: bool) -> str:
     return "\n".join(lines)
 
 
+def _geojson(shape: shapely.Geometry) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shapely.to_geojson(shape))
+    return found
+
+
 def density_layers(found: DensityMap) -> tuple[list[Layer], Palette]:
     """Return the contours, one shape a class, under the outline of the territory."""
     palette = sequential(max(len(found.bands), 1))
     shapes = [
-        {"type": "Feature", "geometry": shapely.geometry.mapping(band.area),
+        {"type": "Feature", "geometry": _geojson(band.area),
          "properties": {"code": f"{rank}", "nom": band_label(found, rank), "texte": found.unit, "couleur": rank}}
         for rank, band in enumerate(found.bands)
     ]  # fmt: skip
@@ -100,7 +108,7 @@ def density_layers(found: DensityMap) -> tuple[list[Layer], Palette]:
                   label=f"Densité des lieux culturels, {found.unit}", opacity=0.7, weight=0.6)
         )  # fmt: skip
     outline = {"type": "Feature", "properties": {"code": found.area.code},
-               "geometry": shapely.geometry.mapping(shapely.simplify(found.outline, _TOLERANCE))}  # fmt: skip
+               "geometry": _geojson(shapely.simplify(found.outline, _TOLERANCE))}  # fmt: skip
     layers.append(
         Layer("contour", "polygons", outline, style="outline", interactive=False, weight=2, label=found.area.name)
     )
@@ -123,7 +131,7 @@ def density_map_of(observatory: Observatory, page: CulturePage, found: DensityMa
     """Draw the density of the places of the ring."""
     layers, palette = density_layers(found)
     if page.area.level == "commune" and (own := outline_of(observatory, page.area)) is not None:
-        shape = {"type": "Feature", "properties": {"code": page.code}, "geometry": shapely.geometry.mapping(own)}
+        shape = {"type": "Feature", "properties": {"code": page.code}, "geometry": _geojson(own)}
         layers.append(
             Layer("ville", "polygons", shape, style="outline", interactive=False, weight=1.4, label=page.name)
         )

@@ -27,7 +27,7 @@ from bourg.portrait.themes.culture_density import MEASURES, bandwidth_of
 from bourg.portrait.themes.culture_svg import STYLE as SVG_STYLE
 from bourg.portrait.themes.culture_svg import sunburst
 from bourg.portrait.themes.culture_times import time_rows
-from bourg.portrait.themes.culture_words import kilometres
+from bourg.portrait.themes.culture_words import capital, kilometres
 from bourg.text import count_of, join_words
 
 _TYPOLOGY, _DESERT, _MEASURE, _WIDTH = "culture-typologie", "culture-lieu", "culture-densite-choix", "culture-lissage"
@@ -134,8 +134,8 @@ def _times(observatory: Observatory, page: CulturePage) -> None:
         rows, demo = time_rows(desk.access)
         st.html(wrap_access(town_table(rows, demo=demo)))
         st.caption(
-            "« Aucun connu » : dans l'emprise des rues installées, d'après les sources lues ; ce n'est pas la preuve "
-            "d'une absence."
+            "Toutes les sources comptent ici (base permanente des équipements, Basilic, OpenStreetMap) : un "
+            "lieu peut y être sans être dans Basilic. « Aucun connu » n'est pas la preuve d'une absence."
         )
         if known:
             st.html(html.plain_cards(known))
@@ -152,7 +152,7 @@ def deserts(observatory: Observatory, page: CulturePage) -> None:
     st.session_state[_DESERT] = state().desert
     st.selectbox(
         "Loin de quoi ?", list(kinds()), key=_DESERT, width=340, on_change=_set, args=("desert", _DESERT),
-        format_func=lambda name: f"{html.capital(kind(name).words)} (plus de {kilometres(kind(name).desert_km)})",
+        format_func=lambda name: f"{capital(kind(name).words)} (plus de {kilometres(kind(name).desert_km)})",
     )  # fmt: skip
     found = page.deserts
     limit = kilometres(found.kind.desert_km)
@@ -192,7 +192,7 @@ def density(observatory: Observatory, page: CulturePage) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Mesure", list(MEASURES), key=_MEASURE, required=True, on_change=_set, args=("measure", _MEASURE),
-            format_func=lambda name: html.capital(MEASURES[name]),
+            format_func=lambda name: capital(MEASURES[name]),
         )  # fmt: skip
         st.selectbox(
             "Lissage", [_USUAL, *(float(choice) for choice in density_rules()["choices"])], key=_WIDTH, width=220,

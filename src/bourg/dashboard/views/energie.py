@@ -17,13 +17,12 @@ from bourg.dashboard.views.energie_map import render_map
 from bourg.dashboard.views.energie_state import EnergyState, state
 from bourg.dashboard.views.evolution import draw
 from bourg.errors import BourgError, ParameterError
-from bourg.indicators.parameters import parameter
 from bourg.portrait.charts import Evolution
 from bourg.portrait.html import key_figure_cards
 from bourg.portrait.html import legend as strips_legend
 from bourg.portrait.markup import typeset
 from bourg.portrait.observatory import Observatory
-from bourg.portrait.strips import COMPARATORS, SHORT
+from bourg.portrait.strips import COMPARATORS, SHORT, lines_of
 from bourg.portrait.themes.energy import make_energy_page
 from bourg.portrait.themes.energy_html import (
     absent_figures,
@@ -181,8 +180,7 @@ def _draw(page: EnergyPage) -> None:
     _header("chiffres")
     given = [sheet for sheet in page.key_figures if usable(sheet)]
     if page.place.level == TERRITORIES[0]:
-        least = parameter("ranking_min_set")
-        drawn = any(item.n >= least for sheet in given for item in sheet.distributions)
+        drawn = any(line.spread for sheet in given for line in lines_of(sheet, page.comparator))
         st.html(key_figure_cards(given, page.comparator) + (strips_legend() if drawn else ""))
     else:
         st.html(wrap(figure_cards(page)))
@@ -240,7 +238,7 @@ def _use(page: EnergyPage) -> None:
 def _evolution(page: EnergyPage) -> None:
     st.subheader("Puissance en service, année après année")
     st.html(wrap(years_block(page)))
-    shown = [item for item in (*page.series, *page.regional) if not item.reason]
+    shown = [item for item in page.series if not item.reason]
     if shown:
         st.subheader("Production et consommation, année après année")
     _charts(shown)
@@ -248,7 +246,11 @@ def _evolution(page: EnergyPage) -> None:
         st.caption(
             "Les séries annuelles de production et de consommation sont publiées par commune : choisissez « Commune »."
         )
-    absent = [item for item in page.series if item.reason]
+    regional = [item for item in page.regional if not item.reason]
+    if regional:
+        st.subheader(f"Production de la région, tous réseaux : {layout.plain(regional[0].name)}")
+        _charts(regional)
+    absent = [item for item in (*page.series, *page.regional) if item.reason]
     if absent:
         with st.expander(f"{count_of(len(absent), 'série')} sans graphique, et pourquoi"):
             st.markdown("\n".join(f"- {item.label} : {item.reason}" for item in absent))

@@ -33,6 +33,12 @@ _SECTIONS = {
     "evolution": "Évolution", "acces": "Accès", "carte": "Carte", "lieux": "Culture", "identite": "Mairie",
     "sources": "Sources",
 }  # fmt: skip
+# Themes that have a page of their own.
+_DEPTH = {
+    "commerce": ("commerces", "Types de commerces, enseignes, évolution et centre, sur la page Commerces"),
+    "culture": ("culture", "Lieux, festivals, densité et temps de trajet, sur la page Culture"),
+    "energy": ("energie", "Installations, production et consommation, sur la page Énergie"),
+}
 _STYLE = """
 <style>
 [data-testid=stLayoutWrapper]:has(> .st-key-ville-barre) { position: sticky; top: 3.75rem; z-index: 90; }
@@ -104,6 +110,7 @@ def _town(observatory: Observatory, portrait: Portrait) -> None:
         # One theme travels at a time: the others come when they are opened.
         if tab.open:
             with tab:
+                _depth(name, identity.code)
                 st.html(theme_table(THEMES[name], sheets, chosen.comparator.id))
     theme.write()
     kept = {name: st.query_params[name] for name in ("comparer", "theme") if name in st.query_params}
@@ -119,6 +126,13 @@ def _town(observatory: Observatory, portrait: Portrait) -> None:
     identity_card(identity)
     links(portrait)
     ville_sections.sources(portrait)
+
+
+def _depth(theme: str, code: str) -> None:
+    """Lead to the page of a theme that has one."""
+    if theme in _DEPTH:
+        name, label = _DEPTH[theme]
+        st.page_link(layout.page(name), label=label, icon=":material/arrow_forward:", query_params={"commune": code})
 
 
 def _by_theme(portrait: Portrait) -> dict[str, list[ValueSheet]]:

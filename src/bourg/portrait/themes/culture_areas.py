@@ -26,6 +26,8 @@ TERRITORIES = ("commune", "epci", "departement", "region", "france")
 # Levels that have a map of their communes.
 MAPPED = ("epci", "departement", "region")
 _CONTRACTED = {2: "au ", 4: "aux ", 6: "aux "}
+# Square degrees: about 9 km².
+_SLIT = 0.001
 Box = tuple[float, float, float, float]
 
 
@@ -175,10 +177,20 @@ def ring_of(observatory: Observatory, code: str, level: str) -> Area:
 
 
 def larger_areas(observatory: Observatory, code: str, level: str) -> tuple[Area, ...]:
-    """Return the territories that hold one of ``level``, from the nearest to France."""
+    """Return the territories that hold one of ``level``, from the nearest to France, each of them larger.
+
+    Overseas a region is its department: it is told once.
+    """
     row = observatory.commune(code)
-    wanted = TERRITORIES[TERRITORIES.index(level) + 1 :]
-    return tuple(area_of(observatory, code, name) for name in wanted if name == "france" or row[name])
+    size = len(area_of(observatory, code, level).rows)
+    found: list[Area] = []
+    for name in TERRITORIES[TERRITORIES.index(level) + 1 :]:
+        if name == "france" or row[name]:
+            area = area_of(observatory, code, name)
+            if len(area.rows) > size:
+                size = len(area.rows)
+                found.append(area)
+    return tuple(found)
 
 
 def box_of(observatory: Observatory, area: Area) -> Box | None:
@@ -210,7 +222,17 @@ def _outline(observatory: Observatory, level: str, code: str, codes: tuple[str, 
             except UnknownTerritoryError:
                 # Four communes have no outline in the source: the others are drawn, and the page says it.
                 continue
-    return shapely.union_all(parts) if parts else None
+    return _without_slits(shapely.union_all(parts)) if parts else None
+
+
+def _without_slits(geometry: shapely.Geometry) -> shapely.Geometry:
+    """Return an outline without its tiny holes: neighbours that are generalised apart leave slits between them."""
+    whole = [
+        shapely.Polygon(part.exterior, [ring for ring in part.interiors if shapely.Polygon(ring).area > _SLIT])
+        for part in shapely.get_parts(geometry)
+        if isinstance(part, shapely.Polygon)
+    ]
+    return shapely.MultiPolygon(whole)
 
 
 @lru_cache(maxsize=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -135,7 +135,6 @@ def kind_rows(
     """
     above = list(larger)
     rows = []
-    communes = dict(base.communes.select("code", "name").iter_rows())
     covered = bool(base.covered[area.rows].all())
     for kind in kinds().values():
         here = int(base.count(kind)[area.rows].sum()) if covered else None
@@ -143,22 +142,21 @@ def kind_rows(
         others = [(other, _served(observatory, other.level, other.code, kind)) for other in above]
         km, place, commune = None, None, None
         if area.level == "commune":
-            km, place, commune = _nearest(base, area, kind, communes)
+            km, place, commune = _nearest(base, area, kind)
         sheet = _served_sheet(observatory, kind, [(ring, found), *others], demo=base.demo)
         rows.append(KindRow(kind, here, km, place, commune, found, sheet))
     return tuple(rows)
 
 
-def _nearest(
-    base: CultureBase, area: Area, kind: Kind, communes: Mapping[str, str]
-) -> tuple[float | None, str | None, str | None]:
+def _nearest(base: CultureBase, area: Area, kind: Kind) -> tuple[float | None, str | None, str | None]:
     here = int(area.rows[0])
     distance, found = (values[here] for values in base.nearest(kind))
     if found < 0 or not base.covered[here] or base.away_from_unknown[here] < distance:
         # A commune that the list leaves out is nearer: a place may stand there.
         return None, None, None
     row = base.places.row(int(found), named=True)
-    return float(distance), row["name"], communes.get(row["code"])
+    commune = base.position.get(row["code"])
+    return float(distance), row["name"], None if commune is None else base.communes["name"][commune]
 
 
 def _served_sheet(

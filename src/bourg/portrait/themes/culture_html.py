@@ -10,6 +10,7 @@ import polars as pl
 from bourg.compare.comparators import comparators
 from bourg.culture.categories import CategoryCount
 from bourg.culture.festivals import Festivals
+from bourg.geography.levels import LEVEL_LABELS
 from bourg.indicators.engine import USABLE
 from bourg.indicators.values import ValueSheet
 from bourg.portrait.html import DEMO_MARK, STYLE, key_figure_cards, sheet_details
@@ -137,7 +138,12 @@ def categories_table(page: CulturePage) -> str:
 def _against_head(kind: str, label: str, page: CulturePage) -> str:
     if kind == "set" and page.chosen is not None:
         return comparators()[page.chosen.comparator.id].label
-    return label
+    return _short(kind, label)
+
+
+def _short(level: str, name: str) -> str:
+    """Return the head of a column: the name of an intercommunality would be wider than its figures."""
+    return LEVEL_LABELS[level] if level == "epci" else name
 
 
 def _rate(value: float | None) -> str:
@@ -175,9 +181,9 @@ def missing_types(page: CulturePage) -> list[str]:
 def kinds_table(page: CulturePage) -> str:
     """Return each kind of place: here, the nearest one, who has one at home around and in larger territories."""
     town = page.area.level == "commune"
-    around = [item.name for item in page.kinds[0].sheet.elsewhere] if page.kinds else []
+    around = [_short(item.level, item.name) for item in page.kinds[0].sheet.elsewhere] if page.kinds else []
     heads = ["Lieu", "Ici", "Le plus proche de la mairie, à vol d'oiseau"] if town else ["Lieu", "Lieux", "Communes"]
-    heads += [page.ring.name, *around]
+    heads += [_short(page.ring.level, page.ring.name), *around]
     rows = []
     for row in page.kinds:
         first = [_cell(heads[1], _UNKNOWN if row.here is None else (format_number(row.here) if row.here else "aucun"))]

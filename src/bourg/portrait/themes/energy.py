@@ -106,7 +106,7 @@ def make_energy_page(
         raise SnapshotError("L'instantané n'a pas d'indicateur d'énergie.", next_step="reconstruisez-le : bourg build.")
     register = register_of(observatory, place, commune["code"])
     sectors = _sectors(sheets, register)
-    state = _state(sheets, register)
+    state = state_of(sheets, register)
     geo = installations_geo(register.sites, observatory.communes.select("code", "longitude", "latitude"))
     use = use_of(observatory, place, sheets, year)
     enedis = observatory.covers(PRODUCTION, commune["code"])
@@ -174,7 +174,8 @@ def _dated(sheet: ValueSheet) -> ValueSheet:
     return replace(sheet, period=f"registre {sheet.period}") if sheet.period == "courant" else sheet
 
 
-def _state(sheets: Mapping[str, ValueSheet], register: Register) -> State:
+def state_of(sheets: Mapping[str, ValueSheet], register: Register) -> State:
+    """Return what is known of the installations of a territory (:class:`EnergyPage`)."""
     total = sheets["energy.power_total"]
     if usable(total):
         count = sheets["energy.installations"]
@@ -182,8 +183,8 @@ def _state(sheets: Mapping[str, ValueSheet], register: Register) -> State:
         if usable(count) and not count.value and not storage.value:
             return "zero"
         return "secret" if sheets["energy.injected_total"].status == "secret" else "ok"
-    if total.status == "secret":
-        return "secret"
+    if register.kind == "register" and usable(sheets["energy.installations"]):
+        return "partial"
     return "sites" if register.kind == "sites" else "missing"
 
 

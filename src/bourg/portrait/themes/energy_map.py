@@ -31,6 +31,8 @@ MOST_COMMUNES = 2_000
 _STEP, _STEPS = 0.012, (0.0012, 0.004)
 _GOLDEN = math.pi * (3 - math.sqrt(5))
 _RADIUS = {"wind": 9.0, "other": 6.5}
+# Many points are drawn smaller, so that those underneath still show.
+_MANY, _SMALLER = 500, 0.55
 _WORDS = {"secret": "secret : elle n'est pas publiée", "missing": "non publiée"}
 
 
@@ -172,8 +174,9 @@ def _communes(points: pl.DataFrame, names: Mapping[str, str], mark: str) -> tupl
 
 
 def _layers(features: Mapping[str, list[dict[str, Any]]], labels: Mapping[str, str]) -> tuple[MapLayer, ...]:
+    size = _SMALLER if sum(map(len, features.values())) > _MANY else 1.0
     return tuple(
-        MapLayer(name, labels[name], {"type": "FeatureCollection", "features": features[name]}, _RADIUS[name])
+        MapLayer(name, labels[name], {"type": "FeatureCollection", "features": features[name]}, _RADIUS[name] * size)
         for name in ("other", "wind")
         if features[name]
     )

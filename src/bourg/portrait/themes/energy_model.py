@@ -23,7 +23,7 @@ GROUP_LABELS = {
     "solar": "Solaire", "wind": "Éolien", "hydro": "Hydraulique", "bio": "Bioénergies",
     "other": "Autres filières", "storage": "Stockage",
 }  # fmt: skip
-State = Literal["ok", "zero", "secret", "sites", "missing"]
+State = Literal["ok", "zero", "secret", "partial", "sites", "missing"]
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class EnergyPage:
     place
         Territory of the figures, of the map and of the lists: the commune or one that holds it.
     state
-        ``ok``; ``zero``: known, and nothing runs there; ``secret``; ``sites``: an extract that gives no total;
-        ``missing``: no file describes it.
+        ``ok``; ``zero``: known, and nothing runs there; ``secret``: the energy is; ``partial``: too many powers are not
+        published for a total; ``sites``: an extract that gives no total; ``missing``: no file describes it.
     headline
         French sentences, the most important first.
     notes

@@ -57,6 +57,10 @@ def headline(
         return (f"{place.name} : {known}{_mark(sheets['energy.power_total'])}",)
     count, power = sheets["energy.installations"], sheets["energy.power_total"]
     mark = _mark(power)
+    if state == "partial":
+        many = count_of(round(count.value or 0), "installation")
+        lost = "la puissance de plus de 5 % d'entre elles n'est pas publiée, le total n'est donc pas donné"
+        return (f"{place.name} : {many} de production d'électricité{_mark(count)} ; {lost}. Ce n'est pas un zéro.",)
     many = count_of(round(count.value or 0), "installation")
     told = [
         f"{place.name} : {many} de production d'électricité, {power_text(power.value)} de puissance installée{mark}."

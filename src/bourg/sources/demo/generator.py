@@ -66,6 +66,7 @@ def generate(
     outlines: pl.DataFrame | None = None,
     epci: pl.DataFrame | None = None,
     former: pl.DataFrame | None = None,
+    halls: pl.DataFrame | None = None,
     dirty: bool = True,
 ) -> list[Path]:
     """Write the demonstration files in ``target``; same arguments, same bytes.
@@ -92,6 +93,8 @@ def generate(
         ``code, wkb`` (EPSG:4326): points then fall inside the communes, not only inside their bounding boxes.
     epci, former
         Names of the EPCI (``code, name``) and of former communes (``code, name``), when they are known.
+    halls
+        Town halls (``code, longitude, latitude``): shops then stand around them.
     dirty
         Reproduce the faults of the real files (missing coordinates, lost zeros, stray spaces, double BOM).
 
@@ -111,7 +114,7 @@ def generate(
         raise ParameterError(f"L'échelle « {scale} » n'existe pas.", next_step="choisissez full ou small.")
     factor = 1.0 if scale == "full" else _SMALL
     report = _Steps(progress)
-    territory = build_territory(communes, iris, departements=departements, outlines=outlines, epci=epci)
+    territory = build_territory(communes, iris, departements=departements, outlines=outlines, epci=epci, halls=halls)
     zoning = build_zoning(territory)
     census = census_communes(territory, iris, former)
     steps: tuple[Callable[[], Path], ...] = (

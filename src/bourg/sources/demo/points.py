@@ -14,6 +14,9 @@ from bourg.sources.demo.counts import Floats, Ints
 _ROUNDS = 8
 _CENTRED = 0.65  # share of points drawn near the centre, the others anywhere in the box
 _SPREAD = 0.12  # standard deviation of the centred ones, as a share of the box
+_TOWN = 0.6  # share of the shops of a commune that stand around its town hall
+_WALK_M = 110  # mean distance of these to the town hall, metres
+_DEGREE_M = 111_320
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,15 @@ class Locator:
         ``xmin, ymin, xmax, ymax`` of each commune, shape (n, 4).
     shapes
         Outlines, ``None`` where unknown, shape (n,).
+    halls
+        Longitude and latitude of the town halls, the inner point where unknown, shape (n, 2).
     """
 
     longitude: Floats
     latitude: Floats
     box: Floats
     shapes: npt.NDArray[np.object_] | None
+    halls: Floats
 
     def draw(self, rng: np.random.Generator, commune: Ints) -> tuple[Floats, Floats]:
         """Return longitudes and latitudes of one point per entry of ``commune`` (positions, any order).
@@ -53,6 +59,16 @@ class Locator:
             latitude[waiting[good]] = y[good]
             waiting = waiting[~good]
         return longitude, latitude
+
+    def draw_shops(self, rng: np.random.Generator, commune: Ints) -> tuple[Floats, Floats]:
+        """Return the same for shops: most stand around the town hall, closer and closer, the others anywhere."""
+        longitude, latitude = self.draw(rng, commune)
+        angle, distance = 2 * np.pi * rng.random(commune.size), rng.exponential(_WALK_M, commune.size) / _DEGREE_M
+        hall = self.halls[commune]
+        x = hall[:, 0] + distance * np.cos(angle) / np.cos(np.radians(hall[:, 1]))
+        y = hall[:, 1] + distance * np.sin(angle)
+        town = (rng.random(commune.size) < _TOWN) & self._inside(commune, x, y)
+        return np.where(town, np.round(x, 6), longitude), np.where(town, np.round(y, 6), latitude)
 
     def _candidates(self, rng: np.random.Generator, where: Ints) -> tuple[Floats, Floats]:
         box = self.box[where]
@@ -80,10 +96,11 @@ class Locator:
         return np.asarray(in_box & (~known | shapely.contains_xy(shapes, x, y)))
 
 
-def locator_of(communes: pl.DataFrame, outlines: pl.DataFrame | None) -> Locator:
+def locator_of(communes: pl.DataFrame, outlines: pl.DataFrame | None, halls: pl.DataFrame | None = None) -> Locator:
     """Build the locator of a communes table (``longitude, latitude, xmin, ymin, xmax, ymax`` in degrees).
 
-    A commune without coordinates gets the middle of the known ones of its department.
+    A commune without coordinates gets the middle of the known ones of its department. ``halls`` are the town halls
+    (``code, longitude, latitude``).
     """
     columns = ["longitude", "latitude", "xmin", "ymin", "xmax", "ymax"]
     place = communes.select(
@@ -95,4 +112,11 @@ def locator_of(communes: pl.DataFrame, outlines: pl.DataFrame | None) -> Locator
         wkb = communes.select("code").join(outlines.select("code", "wkb"), on="code", how="left", maintain_order="left")
         shapes = np.asarray(shapely.from_wkb(wkb["wkb"].to_list()), dtype=object)
         shapely.prepare(shapes)
-    return Locator(place[:, 0].copy(), place[:, 1].copy(), place[:, 2:].copy(), shapes)
+    town = place[:, :2].copy()
+    if halls is not None:
+        known = communes.select("code").join(
+            halls.unique("code", keep="first", maintain_order=True), on="code", how="left", maintain_order="left"
+        )
+        found = known.select("longitude", "latitude").to_numpy()
+        town = np.where(np.isnan(found), town, found)
+    return Locator(place[:, 0].copy(), place[:, 1].copy(), place[:, 2:].copy(), shapes, town)

@@ -157,7 +157,7 @@ def _project(territory: Territory, position: Ints, longitude: Floats, latitude: 
 
 def _rows(territory: Territory, position: Ints, kinds: Ints, is_open: Bools, rng: np.random.Generator) -> pl.DataFrame:
     size = position.size
-    longitude, latitude = territory.locator.draw(rng, position)
+    longitude, latitude = territory.locator.draw_shops(rng, position)
     x, y = _project(territory, position, longitude, latitude)
     life = rng.exponential(_LIFE, size).astype(int) + 30
     ended = np.where(is_open, 0, rng.integers(1, 16 * 365, size))

@@ -108,6 +108,7 @@ def build_territory(
     departements: tuple[str, ...] | None = None,
     outlines: pl.DataFrame | None = None,
     epci: pl.DataFrame | None = None,
+    halls: pl.DataFrame | None = None,
 ) -> Territory:
     """Gather what the files need.
 
@@ -121,6 +122,8 @@ def build_territory(
         ``code, wkb`` (EPSG:4326).
     epci
         ``code, name``; without it an intercommunality is named after its code.
+    halls
+        Town halls (``code, longitude, latitude``), around which shops stand.
 
     Raises
     ------
@@ -181,7 +184,7 @@ def build_territory(
         units=units,
         unit_bounds=bounds,
         unit_weights=np.concatenate([[0.0], np.cumsum(units["weight"].to_numpy())]),
-        locator=locator_of(communes, outlines),
+        locator=locator_of(communes, outlines, halls),
     )
 
 

@@ -19,6 +19,7 @@ from bourg.sources import cells
 from bourg.sources.layouts import column, optional
 from bourg.sources.report import MAX_EXAMPLES, ReadReport
 from bourg.sources.tabular import open_table
+from bourg.text import count_of
 
 LAYOUTS = {
     "comptages": {
@@ -50,6 +51,7 @@ _MOMENT = (
     r"(?:[T ](\d{1,2})(?::|h)(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$"
 )
 _COUNTERS = ("counter", "direction")
+_ADVICE = "comparez le fichier au format décrit dans docs/commerce.md : une ligne par compteur et par période."
 
 
 def timezone_of(code: str) -> str:
@@ -86,9 +88,13 @@ def read_footfall(path: Path, *, timezone: str = PARIS) -> Footfall:
             "Ce fuseau horaire n'existe pas.", where=timezone[:60], next_step="par exemple : Europe/Paris."
         ) from error
     report = ReadReport()
-    with open_table(path, LAYOUTS, report) as table:
-        has_length = "minutes" in table.columns or "end" in table.columns
-        frame = table.read().with_row_index("line", offset=2)
+    try:
+        with open_table(path, LAYOUTS, report) as table:
+            has_length = "minutes" in table.columns or "end" in table.columns
+            frame = table.read().with_row_index("line", offset=2)
+    except SourceFormatError as error:
+        # The advice of official files (download again, tell the producer) is not for a file of the town.
+        raise type(error)(error.what, where=error.where, why=error.why, next_step=_ADVICE) from error
     rows = _sound(frame, path, report)
     rows = _instants(rows, timezone, report)
     rows = _lengths(rows, timezone, path, report, given=has_length)
@@ -101,7 +107,8 @@ def read_footfall(path: Path, *, timezone: str = PARIS) -> Footfall:
             next_step="comparez-le au format décrit dans docs/commerce.md.",
         )  # fmt: skip
     if empty := rows["count"].null_count():
-        report.note(f"{empty} périodes sans mesure, gardées comme manquantes et non comme des zéros")
+        one, many = "période non mesurée : manquante, pas nulle", "périodes non mesurées : manquantes, pas nulles"
+        report.note(count_of(empty, one, many))
     report.rows_kept = rows.height
     series = rows.select(pl.col(name).cast(dtype) for name, dtype in SERIES_SCHEMA.items())
     return Footfall(series.sort(*_COUNTERS, "start"), _answer(path.name, timezone, report))
