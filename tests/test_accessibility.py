@@ -1,6 +1,6 @@
-"""The assessment of accessibility is whole and honest; axe-core looks at every family of pages, light and dark.
+"""The assessment of accessibility is whole and honest; axe-core looks at every family of pages.
 
-``BOURG_AXE_OUT=axe.json pytest tests/test_accessibility.py`` keeps what axe-core said, for ``bourg accessibility --axe``.
+``BOURG_AXE_OUT=axe.json pytest tests/test_accessibility.py`` keeps what axe-core said for ``bourg accessibility``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from site_world import ADDRESS
 ROOT = Path(__file__).resolve().parents[1]
 DECLARED = ROOT / "src" / "bourg" / "accessibility" / "rgaa.yaml"
 
-# ---- The assessment ---------------------------------------------------------------------------------------------------
+# ---- The assessment ---------------------------------------------------------------------------------------------
 
 
 def test_every_criterion_is_there_once() -> None:
@@ -124,9 +124,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")), delimiter=";"))
     assert len(rows) == 212
     assert tuple(rows[0]) == COLUMNS
-    assert file.read_text(encoding="utf-8-sig").count("color-contrast") > to_csv(load_assessment()).count(
-        "color-contrast"
-    )
+    before = to_csv(load_assessment()).count("color-contrast")
+    assert file.read_text(encoding="utf-8-sig").count("color-contrast") == before + 1
     code, out, _ = run()
     assert code == 0
     assert "RGAA 4.1.2" in out
@@ -158,7 +157,7 @@ def test_statement_says_every_failure_and_its_way_round(monkeypatch: pytest.Monk
     assert state(type(found)(49, 51, 6, 0)) == "non conforme"
 
 
-# ---- Public pages -------------------------------------------------------------------------------------------------------
+# ---- Pages -------------------------------------------------------------------------------------------------------
 
 STATIC = (
     "", "departement/12/", "theme/housing/", "ville/12145-millau/", "ville/12145-millau/semblables/", "methode/",
@@ -306,8 +305,8 @@ def test_structure_of_public_pages(browser: Browser, site: str) -> None:
 # Spaces of WCAG 1.4.12, set without a style in the page: its policy would refuse one.
 _SPACED = """() => {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
-    p { margin-bottom: 2em !important; }`);
+  sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; }
+    * { word-spacing: .16em !important; } p { margin-bottom: 2em !important; }`);
   document.adoptedStyleSheets = [sheet];
 }"""
 _CUT = """() => [...document.querySelectorAll('main *')].filter((item) => {
@@ -331,7 +330,7 @@ def test_text_can_be_enlarged_and_spaced(browser: Browser, site: str) -> None:
         assert page.evaluate(_CUT) == [], family
         page.set_viewport_size({"width": 1280, "height": 700})
         page.evaluate("document.adoptedStyleSheets = []; document.documentElement.style.fontSize = '200%'")
-        assert page.evaluate("getComputedStyle(document.querySelector('main p')).fontSize") >= "3", family
+        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('main p')).fontSize)") > 25, family
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280, family
         assert page.evaluate(_CUT) == [], family
     page.close()

@@ -1,8 +1,9 @@
-"""The observatory without a mouse: the way to the content first, a focus that is seen, no trap, in the order of the page."""
+"""The observatory without a mouse: the way to the content first, a focus that is seen, in order, without a trap."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -74,7 +75,8 @@ def walk(page: Page, most: int) -> list[dict[str, Any]]:
 def test_public_page_by_keyboard(page: Page, address: str) -> None:
     page.goto(address + TOWN)
     expected = page.evaluate(
-        "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')].filter((item) => item.checkVisibility()).length"
+        """() => [...document.querySelectorAll('a[href], summary, [tabindex="0"]')]
+          .filter((item) => item.checkVisibility()).length"""
     )
     found = walk(page, 60)
     assert found[0]["name"] == "Aller au contenu"
@@ -82,7 +84,7 @@ def test_public_page_by_keyboard(page: Page, address: str) -> None:
     assert all(step["width"] > 0 and step["height"] > 0 for step in found)
     # The order of the page: each element is met once, and never above the line of the one before it.
     tops = [step["top"] for step in found[1:] if step["tag"] != "DIV"]
-    assert all(after >= before - 40 for before, after in zip(tops, tops[1:], strict=False))
+    assert all(after >= before - 40 for before, after in pairwise(tops))
     assert len(found) == min(expected, 60)
 
     # The way to the content leads to it: what follows is in the main part.
@@ -104,7 +106,7 @@ def test_public_page_by_keyboard(page: Page, address: str) -> None:
 
     # No trap: from the last element the focus leaves the page, and comes back the other way.
     page.locator("a[href], summary").last.focus()
-    assert walk(page, 3)[1:] == [] or page.evaluate("document.activeElement") is not None
+    assert len(walk(page, 5)) < 5
     page.keyboard.press("Shift+Tab")
     assert page.evaluate(_FOCUS) is not None
 
@@ -119,7 +121,7 @@ def test_dashboard_by_keyboard(page: Page, address: str) -> None:
     assert "main content" in found[0]["name"]
     menu = [step for step in found if step["testid"] == "stTopNavLink"]
     assert len(menu) >= 9
-    # Below the menu, whose focus the statement says is too pale, and the main part itself, everything reached is marked.
+    # Below the menu, whose focus the statement says is too pale, and the main part, everything reached is marked.
     rest = [step for step in found if step["testid"] != "stTopNavLink" and step["tag"] not in {"MAIN", "INPUT"}]
     assert [step["name"] for step in rest if not step["seen"]] == []
     assert len(rest) >= 4
@@ -127,9 +129,7 @@ def test_dashboard_by_keyboard(page: Page, address: str) -> None:
     field = next(index for index, step in enumerate(found) if step["tag"] == "INPUT")
     assert field > max(index for index, step in enumerate(found) if step["testid"] == "stTopNavLink")
     # Nothing holds the focus: no element is met twice in a row.
-    assert all(before != after or before["tag"] == "MAIN" for before, after in zip(found, found[1:], strict=False)), (
-        names
-    )
+    assert all(before != after or before["tag"] == "MAIN" for before, after in pairwise(found)), names
 
     page.goto(f"{address}/comparer?communes=12145,12202")
     page.locator("[data-testid=stMain] h1").first.wait_for(timeout=60_000)
@@ -140,7 +140,7 @@ def test_dashboard_by_keyboard(page: Page, address: str) -> None:
 
 
 def test_map_by_keyboard(page: Page, address: str) -> None:
-    """The controls of the map are reached, and left again; ``test_browser.py`` opens and closes a place with Enter and Escape."""
+    """The controls of the map are reached, and left again; ``test_browser.py`` opens and closes a place."""
     page.goto(f"{address}/?commune=12145")
     wait_for_map(page)
     region = page.get_by_role("region", name="Carte des lieux culturels")

@@ -164,6 +164,20 @@ def test_every_form_on_the_standard_output(
         assert "Lieux de patrimoine" not in text
 
 
+@pytest.mark.parametrize("theme", ["commerce", "culture", "energie"])
+def test_a_theme_with_a_page_is_told_in_brief_first(
+    theme: str, home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["portrait", "12145", "--theme", theme], home, monkeypatch) == 0
+    first, title, _ = capsys.readouterr().out.split("\n\n", 2)
+    assert first.startswith("Millau, Aveyron (12)")
+    assert title.startswith("EN BREF\n  ")
+    assert "Millau" in title
+    assert len(title.splitlines()) > 2
+    assert run(["portrait", "12145", "--theme", theme, "--json"], home, monkeypatch) == 0
+    assert "page_du_theme" in capsys.readouterr().out
+
+
 def test_a_pdf_takes_the_name_of_the_town(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from bourg.cli.base import JsonOption, app, print_json, print_table, print_text
 from bourg.cli.french import FrenchCommand
 from bourg.sources.files import storage_errors, write_atomic
 from bourg.text import count_of, format_date
+
+if TYPE_CHECKING:
+    from bourg.accessibility import Assessment
 
 
 @app.command(cls=FrenchCommand)
@@ -44,13 +47,7 @@ def accessibility(
         ["", *(label.capitalize() for label in RESULTS.values()), "Taux"],
         [rate_line(assessment, side) for side in (*SIDES, None)],
     )
-    for item in assessment.criteria():
-        for side, label in SIDES.items():
-            verdict = item.verdict(side)
-            if verdict.result == "non_conforme":
-                print_text(f"\n{item.id} {item.title} ({label})\n  {verdict.fails}\n  Que faire : {verdict.fix}")
-                if verdict.elsewhere:
-                    print_text(f"  Ailleurs : {verdict.elsewhere}")
+    _print_failures(assessment)
     if report is not None:
         print_text(f"\naxe-core {report.axe} : {count_of(len(report.pages), 'page vérifiée', 'pages vérifiées')}.")
         for side, failures in unclaimed(assessment, report).items():
@@ -58,3 +55,12 @@ def accessibility(
                 print_text(f"  {SIDES[side]}, règle {rule} (sans critère) : {', '.join(families)}")
     if output is not None:
         print_text(f"\nLes 106 critères : {output}")
+
+
+def _print_failures(assessment: Assessment) -> None:
+    for item in assessment.criteria():
+        for verdict, label in ((item.public, "pages publiques"), (item.dashboard, "tableau de bord")):
+            if verdict.result == "non_conforme":
+                print_text(f"\n{item.id} {item.title} ({label})\n  {verdict.fails}\n  Que faire : {verdict.fix}")
+                if verdict.elsewhere:
+                    print_text(f"  Ailleurs : {verdict.elsewhere}")

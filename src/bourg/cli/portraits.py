@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bourg.compare.specificities import Specificities
     from bourg.portrait.observatory import Observatory
     from bourg.portrait.page import TownPage
+    from bourg.portrait.themes.depth import ThemeDepth
 
 _BY_SUFFIX = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html", ".md": "md", ".pdf": "pdf"}
 # Forms that have room for a comparison with communes chosen by hand.
@@ -72,16 +73,19 @@ def portrait_content(
         portrait = portrait.of_theme(chosen)
     name = town_name(portrait.identity.code, portrait.identity.name)
     apart = sets_apart(observatory, portrait.identity.code, "list", codes=among) if among else None
+    depth = _depth(observatory, portrait.identity.code, chosen) if form in _WITH_LIST else None
     if form == "json":
-        return Made(name, _json(portrait, among, apart))
+        return Made(name, _json(portrait, among, apart, depth))
     if form == "text":
-        return Made(name, (portrait.to_text() + "\n" + _listed(apart, "PARMI LES COMMUNES CHOISIES", "  ")).encode())
+        text = _in_brief(portrait.to_text(), "\n", "\nEN BREF", "  ", depth)
+        return Made(name, (text + "\n" + _listed(apart, "PARMI LES COMMUNES CHOISIES", "  ")).encode())
     page = _page(observatory, portrait, chosen)
     if form == "md":
         from bourg.portrait.markdown import portrait_markdown, told  # noqa: PLC0415
 
         listed = _listed(apart, "## Parmi les communes choisies\n", "- ", told)
-        return Made(name, (portrait_markdown(page) + listed).encode())
+        text = _in_brief(portrait_markdown(page), "\n\n## ", "\n## En bref\n", "- ", depth, told)
+        return Made(name, (text + listed).encode())
     if form == "html":
         from bourg.site.standalone import standalone_page  # noqa: PLC0415
 
@@ -101,8 +105,31 @@ def _page(observatory: Observatory, portrait: Portrait, theme: str | None) -> To
     return TownPage(portrait, series, Locator(observatory).svg(code))
 
 
-def _json(portrait: Portrait, among: Sequence[str] | None, apart: Specificities | None) -> bytes:
+def _depth(observatory: Observatory, code: str, theme: str | None) -> ThemeDepth | None:
+    if theme is None:
+        return None
+    from bourg.portrait.themes.depth import theme_depth  # noqa: PLC0415
+
+    return theme_depth(observatory, code, theme)
+
+
+def _in_brief(
+    text: str, before: str, title: str, bullet: str, depth: ThemeDepth | None, shown: Callable[[str], str] = str
+) -> str:
+    """Put the sentences of the page of a theme before the figures."""
+    if depth is None:
+        return text
+    head, mark, rest = text.partition(before)
+    lines = "\n".join(f"{bullet}{shown(sentence)}" for sentence in depth.sentences)
+    return f"{head}\n{title}\n{lines}{mark}{rest}"
+
+
+def _json(
+    portrait: Portrait, among: Sequence[str] | None, apart: Specificities | None, depth: ThemeDepth | None
+) -> bytes:
     told = portrait.to_dict()
+    if depth is not None:
+        told["page_du_theme"] = depth.content
     if apart is not None:
         told["parmi_les_communes_choisies"] = {
             "codes": list(among or ()), "message": apart.message, "phrases": [item.sentence for item in apart.traits],

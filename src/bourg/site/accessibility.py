@@ -20,7 +20,6 @@ from bourg.text import count_of, format_date, format_value, join_words
 CONTACT_VARIABLE = "BOURG_CONTACT"
 TITLE = "Déclaration d’accessibilité"
 DESCRIPTION = "Ce qui est accessible, ce qui ne l’est pas et pourquoi, où le lire autrement, et à qui le dire."
-# Words put in footers: the law asks for the state of conformity on every page.
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _MOST_CONTACT = 200
 # Half of the criteria that apply: the limit between « partiellement » and « non conforme » (RGAA, obligations).
@@ -107,17 +106,14 @@ def _link(text: str) -> str:
 
 
 def _summary(assessment: Assessment) -> str:
-    told = []
-    for side, label in SIDES.items():
-        rate = rates(assessment, side).rate
-        if rate is not None:
-            told.append(
-                f"{format_value(rate, '%', 0)} pour {label[0].lower()}{label[1:]}".replace(
-                    "pour pages", "pour les pages"
-                ).replace("pour tableau", "pour le tableau")
-            )  # noqa: E501
+    names: dict[Side, str] = {"public": "les pages publiques", "dashboard": "le tableau de bord"}
+    told = [
+        f"{format_value(rate, '%', 0)} pour {name}"
+        for side, name in names.items()
+        if (rate := rates(assessment, side).rate) is not None
+    ]
     whole = rates(assessment)
-    words = f"Parmi les critères jugés et applicables, sont respectés {join_words(told)}"
+    words = f"Parmi les critères jugés et applicables, part de ceux qui sont respectés : {join_words(told)}"
     untested = f" {count_of(whole.non_teste, 'critère reste', 'critères restent')} à juger." if whole.non_teste else ""
     return f"{words}.{untested}"
 
