@@ -1,6 +1,6 @@
 """Time and memory to read a theme in an OpenStreetMap extract, beside GeoPandas (GDAL) and a plain pyosmium loop.
 
-Run with ``python benchmarks/extract.py FILE.osm.pbf [--theme commerce] [--runs 3]``. Each reader runs in a process of
+Run with ``python benchmarks/extract.py [FILE.osm.pbf] [--theme commerce] [--runs 3]``. Each reader runs in a process of
 its own and counts the objects that have a ``shop`` tag, so that the counts can be compared: Bourg also takes the other
 tags of the theme, and prints them apart. Wall time is what one waits; processor time is steadier on a shared machine.
 GeoPandas reads points, lines and multipolygons; it needs its driver of OpenStreetMap files (pyogrio).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -19,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+# A town of Brittany, in the mirror of official files (BOURG_MIRROR).
+REDON = Path(os.environ.get("BOURG_MIRROR", ".")) / "08_osm" / "redon_35236_20190909.osm.pbf"
 READERS = ("bourg", "geopandas", "pyosmium")
 
 
@@ -76,7 +79,7 @@ def measure(reader: str, path: Path, theme: str) -> dict[str, float]:
 def main() -> None:
     """Print a line per reader, with the ratio to ours."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", type=Path)
+    parser.add_argument("path", type=Path, nargs="?", default=REDON, help="extract; Redon of the mirror by default")
     parser.add_argument("--theme", default="commerce")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--one", choices=READERS, help=argparse.SUPPRESS)

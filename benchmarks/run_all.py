@@ -94,6 +94,27 @@ BENCHMARKS = (
         "--home",
     ),
     Benchmark(
+        "theme_pages",
+        "Pages Commerces, Culture et Énergie",
+        "Préparer la page d'un thème pour une commune, côté serveur, à partir d'un instantané construit. Objectif : "
+        "moins de 300 ms.",
+        "--home",
+    ),
+    Benchmark(
+        "extract",
+        "Extraction d'OpenStreetMap",
+        "Lire un thème dans un extrait (variable BOURG_MIRROR) : temps et mémoire, à côté de GeoPandas et d'une boucle "
+        "pyosmium.",
+    ),
+    Benchmark(
+        "server",
+        "Serveur sous charge",
+        "200 lecteurs des pages publiques et de l'API, puis 50 sessions du tableau de bord, à côté d'une page "
+        "Streamlit ordinaire, dans la même exécution. Objectifs : 95 % des pages en moins de 100 ms, 95 % des filtres "
+        "en moins de 1 s.",
+        "--home",
+    ),
+    Benchmark(
         "map_page",
         "Carte des lieux culturels",
         "90 000 lieux et les contours : notre carte face à une page folium servie par la même machine. Objectifs : "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 import world
 from bourg.build import build
+from bourg.compare import comparators as comparators_module
 from bourg.errors import MalformedCodeError, SnapshotError, UnknownTerritoryError
 from bourg.indicators.registry import load_indicators
 from bourg.indicators.theme_labels import THEMES
@@ -278,3 +281,22 @@ def test_an_unknown_table_is_an_error(small: Observatory) -> None:
 def test_no_snapshot_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="bourg demo"):
         open_observatory(Settings(home=tmp_path))
+
+
+def test_many_readers_at_once_read_the_same(
+    small_observatory: Observatory, small_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server makes portraits in several threads: what is kept for one never breaks another."""
+    monkeypatch.setattr(comparators_module, "_KEPT", 2)
+    monkeypatch.setattr(comparators_module, "_SORTED_BYTES", 1)
+    fresh = Observatory(small_observatory.snapshot, small_settings)
+    codes = [code for code in fresh.names if code.startswith(("12", "04", "2A", "48"))][:36]
+    alone = [make_portrait(small_observatory, code).to_dict() for code in codes]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda code: make_portrait(fresh, code).to_dict(), codes * 2))
+    finally:
+        sys.setswitchinterval(interval)
+    assert together == alone * 2

@@ -12,10 +12,11 @@ import pytest
 
 from bourg.commerce.chains import INDEPENDENT, NETWORK, UNDETERMINED
 from bourg.errors import ArchiveError, SourceFormatError
-from bourg.sources import csvblocks
+from bourg.sources import csvblocks, csvstreams
 from bourg.sources.demo.sirene import COLUMNS, HISTORY_COLUMNS
 from bourg.sources.model import get_source
 from bourg.sources.readers import sirene
+from bourg.sources.readers.sirene_sieve import Sieve
 from bourg.sources.reading import ReadContext, Tables, read_resource
 from bourg.sources.report import ReadReport
 
@@ -162,18 +163,77 @@ def test_every_wrapping_gives_the_same_tables(stock: Path, tmp_path: Path, wrapp
 @pytest.mark.parametrize("size", [700, 1_000, 1_500, 4_000])
 def test_the_size_of_blocks_changes_nothing(stock: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     expected, _ = _read(stock)
-    monkeypatch.setattr(csvblocks, "BLOCK", size)
+    monkeypatch.setattr(csvstreams, "BLOCK", size)
     found, report = _read(stock)
     assert report.rows_read == 12
     for name, table in expected.items():
         assert found[name].equals(table), name
 
 
+def _same(found: tuple[Tables, ReadReport], expected: tuple[Tables, ReadReport]) -> None:
+    for name, table in expected[0].items():
+        assert found[0][name].equals(table), name
+        assert found[0][name].schema == table.schema
+    assert found[1].mended == expected[1].mended
+    assert found[1].notes == expected[1].notes
+    assert {why: part.count for why, part in found[1].rejected.items()} == {
+        why: part.count for why, part in expected[1].rejected.items()
+    }
+
+
+@pytest.mark.parametrize("size", [900, 5_000, 1_000_000])
+def test_the_sieve_changes_no_result(stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    lines = stock.read_text(encoding="utf-8").splitlines()
+    dirty = [
+        _row(21, naf="62.01Z", sign='BAR, "CHEZ, NOUS"'), _row(22, naf="70.22Z", sign="DEUX\nLIGNES"),
+        _row(23, nomenclature="NAP", naf="8.12"), _row(24, nomenclature="NAF2025", naf="47.11D"),
+        _row(25, nomenclature="", naf="10.71C"), _row(26, naf=""), _row(27, state="X"), _row(28, start="2015"),
+        _row(29, siret="123", naf="62.01Z"), _row(30, naf="1071C", code="1004"), _row(31, sign="DEUX\nLIGNES"),
+        _row(32, nomenclature="NAFRev1", naf="52.4A"), _row(33, naf="47.11D", sign='LE "GRAND", PONT'),
+    ]  # fmt: skip
+    more = _csv(tmp_path / "more.csv", dirty).read_text(encoding="utf-8").partition("\n")[2]
+    quoted = '"' + lines[1].replace(",", '","') + '"'
+    odd = [lines[6].replace(",DROITE,", ',RUE "HAUTE",'), lines[6] + ",trop", quoted.replace("0000001", "0000041")]
+    text = "\n".join([*lines, *odd, lines[6] + "\r", *lines[1:4]]) + "\n" + more
+    path = tmp_path / "stock.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    expected = _read(path)
+    monkeypatch.setattr(csvblocks, "SIEVED_FROM", 0)
+    monkeypatch.setattr(csvstreams, "BLOCK", size)
+    _same(_read(path), expected)
+
+
+def test_the_sieve_leaves_out_what_it_is_sure_of() -> None:
+    places = {"siret": 0, "state": 1, "start": 2, "naf": 3, "nomenclature": 4}
+    sieve = Sieve(places, 6, ",", codes=["10.71C"], schemes=("NAFRev2", "NAP"))
+    siret = "99000000100011"
+    lines = [
+        f"{siret},A,2015-03-01,10.71C,NAFRev2,a",
+        f"{siret},A,2015-03-01,62.01Z,NAFRev2,b",
+        f'{siret},A,2015-03-01,"62.01Z",NAFRev2,"b, c"',
+        f'{siret},A,2015-03-01,"",NAFRev2,kept',
+        f"{siret},F,,10.71C,NAP,d",
+        f"{siret},F,,62.01Z,,e",
+        f"{siret},F,,62.01Z,unknown nomenclature,kept",
+        f"{siret},F,2015,62.01Z,NAFRev2,kept",
+        f"{siret}1,F,,62.01Z,NAFRev2,kept",
+    ]
+    text = "\n".join(lines).encode() + b"\n"
+    found = sieve(text + b'99,A,"not fini')
+    assert found is not None
+    assert found.data.decode().splitlines() == [lines[rank] for rank in (0, 3, 6, 7, 8)]
+    assert (found.numbers.tolist(), found.rows, found.used) == ([0, 3, 6, 7, 8], 9, len(text))
+    assert sieve.left_out == {"NAFRev2": 2, "NAP": 1, None: 1}
+    for wrong in (b"1,2,3\n", b"1,2,3,4,5,6,7\n", b'1,2,3,4,5,6"7"\n', b'"1"2,2,3,4,5,6\n', b"\n"):
+        assert sieve(wrong) is None
+    assert sieve.left_out == {"NAFRev2": 2, "NAP": 1, None: 1}
+
+
 def test_a_line_end_inside_a_name_survives_a_block_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [_row(rank, sign="LE FOURNIL\nDU PONT, SUITE") for rank in range(1, 6)]
     path = _csv(tmp_path / "stock.csv", rows)
     for size in (300, 900, 1_000_000):
-        monkeypatch.setattr(csvblocks, "BLOCK", size)
+        monkeypatch.setattr(csvstreams, "BLOCK", size)
         tables, report = _read(path)
         assert tables["shops"].height == report.rows_read == 5
         assert set(tables["shops"]["name"]) == {"LE FOURNIL\nDU PONT, SUITE"}

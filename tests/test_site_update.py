@@ -146,23 +146,36 @@ def test_fingerprint_follows_a_value(
 
 @pytest.mark.parametrize(
     ("page", "names", "sections"),
-    [(b"", ["a.b"], []), (b'<li id="a.b">1</ul>', ["a.c"], []), (b'<li id="a.b">1</ul>', [], ["distingue"])],
+    [
+        (b"", ["a.b"], []),
+        (b'<li id="a.b">1</details></li></ul>', ["a.b", "a.c"], []),
+        (b'<li id="a.b">1</ul>', ["a.b"], []),
+        (b'<li id="a.b">1</details></li></ul>', [], ["distingue"]),
+    ],
 )
 def test_page_that_cannot_be_mended(page: bytes, names: list[str], sections: list[str]) -> None:
-    fresh = b'<ul><li id="a.b">2</li><li id="a.c">3</li></ul><section aria-labelledby="distingue">x</section>'
+    fresh = {name: f'<li id="{name}">2</details></li>' for name in names}
     with pytest.raises(MendError):
-        mended(page, fresh, names, sections)
+        mended(page, fresh, {name: f'<section aria-labelledby="{name}">x</section>' for name in sections})
 
 
 def test_mending_replaces_what_it_is_told() -> None:
-    page = b'<ul><li id="a.b">1</li><li id="a.c">2</li></ul><p>end</p><ul><li id="d">3</li></ul>'
-    fresh = b'<ul><li id="a.c">5</li></ul>-<ul><li id="d">6</li></ul>'
-    assert mended(page, fresh, ["a.c", "d"]) == page.replace(b">2<", b">5<").replace(b">3<", b">6<")
-    data = b'{"instantane":{"id":"x"},"indicateurs":{"a.b":{"v":1},"a.c":{"v":"}"}}}'
-    made = mended_json(data, {"a.c": {"v": None}}, {"id": "y"})
+    items = {name: f'<li id="{name}">{number}</details></li>' for name, number in (("a.b", 1), ("a.c", 2), ("d", 3))}
+    section = '<section aria-labelledby="distingue">old</section>'
+    page = f"{section}<ul>{items['a.b']}{items['a.c']}</ul><p>end</p><ul>{items['d']}</ul>".encode()
+    expected = page.replace(b">2<", b">5<").replace(b">3<", b">6<").replace(b"old", b"new")
+    fresh = {name: items[name].replace(old, new) for name, old, new in (("d", "3", "6"), ("a.c", "2", "5"))}
+    assert mended(page, fresh, {"distingue": section.replace("old", "new")}) == expected
+    lines = b'<tbody><tr id="a.b"><td>1</td></tr>\n<tr id="d"><td>3</td></tr>\n</tbody>'
+    row = {"d": '<tr id="d"><td>\u202f6</td></tr>\n'}
+    assert mended(lines, row, rows=True) == lines.replace(b">3<", ">\u202f6<".encode())
+    data = '{"instantane":{"id":"x"},"indicateurs":{"a.b":{"v":1},"a.c":{"v":"}%s"}}}' % ("é" * 5000)
+    made = mended_json(data.encode(), {"a.c": {"v": None}}, {"id": "y"})
     assert json.loads(made) == {"instantane": {"id": "y"}, "indicateurs": {"a.b": {"v": 1}, "a.c": {"v": None}}}
     with pytest.raises(MendError):
-        mended_json(data, {"a.d": {}}, {"id": "y"})
+        mended_json(data.encode(), {"a.d": {}}, {"id": "y"})
+    with pytest.raises(MendError):
+        mended_json(data.encode()[:-3], {"a.c": {"v": None}}, {"id": "y"})
 
 
 def test_folder_that_is_not_a_site(small_settings: Settings, tmp_path: Path) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from bourg.accessibility.assessment import Assessment, Rates, Side, Verdict, load_assessment, rates
+from bourg.accessibility.assessment import (
+    Assessment,
+    Rates,
+    Side,
+    Verdict,
+    footer_text,
+    load_assessment,
+    rates,
+    state,
+)
 from bourg.accessibility.automated import AxeReport, merged, read_axe
 
-__all__ = ["Assessment", "AxeReport", "Rates", "Side", "Verdict", "load_assessment", "merged", "rates", "read_axe"]
+__all__ = [
+    "Assessment", "AxeReport", "Rates", "Side", "Verdict", "footer_text", "load_assessment", "merged", "rates",
+    "read_axe", "state",
+]  # fmt: skip

@@ -30,6 +30,8 @@ RESULTS: dict[Result, str] = {
 }  # fmt: skip
 Side = Literal["public", "dashboard"]
 SIDES: dict[Side, str] = {"public": "Pages publiques", "dashboard": "Tableau de bord"}
+# Half of the criteria that apply: the limit between « partiellement » and « non conforme » (RGAA, obligations).
+_PARTIAL = 50.0
 _CHECK = re.compile(r"axe:[a-z0-9-]+|test:tests/test_\w+\.py::test_\w+|main:.{8,}")
 
 
@@ -215,3 +217,20 @@ def parse_assessment(text: str) -> Assessment:
             "L’évaluation de l’accessibilité est mal déclarée.", where=_FILE, why=str(error)[:600],
             next_step="corrigez le critère nommé ; les attributs sont décrits dans bourg/accessibility/assessment.py.",
         ) from error  # fmt: skip
+
+
+@cache
+def footer_text() -> str:
+    """Return what the link in the footers says: ``Accessibilité : partiellement conforme``."""
+    return f"Accessibilité : {state(rates(load_assessment()))}"
+
+
+def state(found: Rates) -> str:
+    """Return the state of conformity in the words of the law: « totalement », « partiellement » or « non conforme ».
+
+    Total conformity cannot be claimed while a criterion is untested.
+    """
+    rate = found.rate
+    if rate is None or rate < _PARTIAL:
+        return "non conforme"
+    return "partiellement conforme" if rate < 100 or found.non_teste else "totalement conforme"

@@ -10,12 +10,14 @@ from typing import Any
 import typer
 
 # Each module adds its commands to the application: the order is the one of the help.
-from bourg.cli import data, towns, access, commerce, extract, site, opendata, service  # isort: skip
+from bourg.cli import data, towns, access, commerce, extract, site, opendata, accessibility, service  # isort: skip
 from bourg.cli.base import app, print_json
 from bourg.cli.french import ClickException, NoArgsIsHelpError, PipeClosedError, usage_error
 from bourg.errors import BourgError
 
-__all__ = ["access", "app", "commerce", "data", "extract", "main", "opendata", "service", "site", "towns"]
+__all__ = [
+    "access", "accessibility", "app", "commerce", "data", "extract", "main", "opendata", "service", "site", "towns",
+]  # fmt: skip
 
 # What shells give to a program stopped by Ctrl+C.
 _INTERRUPTED = 130

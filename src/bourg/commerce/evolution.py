@@ -17,6 +17,7 @@ from bourg.commerce.typology import group_of, rules
 from bourg.errors import ParameterError
 
 Ints = npt.NDArray[np.int64]
+_PAIRS = 100_000
 
 
 def complete_years(observed: dt.date, first: int | None = None) -> range:
@@ -66,26 +67,40 @@ def shop_years(shops: pl.DataFrame, *, first: int | None = None) -> pl.DataFrame
     years = complete_years(shops["observed"].max(), first)  # type: ignore[arg-type]
     pairs = shops.select("code", "type").unique().sort("code", "type").with_row_index("pair")
     own = shops.select("code", "type", "created", "closed").join(pairs, on=["code", "type"], how="left")
-    # Counts by pair and year in two arrays: a join on texts over five million shops costs ten times more.
-    width = len(years) + 2
     gone = own.filter(pl.col("closed").is_not_null())
-    opened, closed = (
-        np.bincount(part["pair"].to_numpy() * width + _ranks(part, column, years), minlength=pairs.height * width)
-        .reshape(pairs.height, width)
-        .astype(np.int32)
+    # Cells (pair, year) as one number: a join on texts over five million shops costs ten times more.
+    width = len(years) + 2
+    born, ended = (
+        np.sort(part["pair"].to_numpy().astype(np.int64) * width + _ranks(part, column, years))
         for part, column in ((own, "created"), (gone, "closed"))
     )
-    stock = np.cumsum(opened - closed, axis=1, dtype=np.int32)
-    inside = slice(1, width - 1)
-    kept, year = np.nonzero((opened[:, inside] != 0) | (closed[:, inside] != 0) | (stock[:, inside] != 0))
-    return pairs[kept].select(
-        "code",
-        "type",
-        year=pl.Series(year + years.start, dtype=pl.Int32),
-        opened=pl.Series(opened[:, inside][kept, year]),
-        closed=pl.Series(closed[:, inside][kept, year]),
-        stock=pl.Series(stock[:, inside][kept, year]),
-    )
+    parts = []
+    # By slices of pairs: the whole country in every year at once is a gigabyte.
+    for start in range(0, pairs.height, _PAIRS):
+        some = pairs.slice(start, _PAIRS)
+        opened, closed = (
+            _cells(cells, start * width, some.height * width).reshape(some.height, width) for cells in (born, ended)
+        )
+        stock = np.cumsum(opened - closed, axis=1, dtype=np.int32)
+        inside = slice(1, width - 1)
+        kept, year = np.nonzero((opened[:, inside] != 0) | (closed[:, inside] != 0) | (stock[:, inside] != 0))
+        parts.append(
+            some[kept].select(
+                "code",
+                "type",
+                year=pl.Series(year + years.start, dtype=pl.Int32),
+                opened=pl.Series(opened[:, inside][kept, year]),
+                closed=pl.Series(closed[:, inside][kept, year]),
+                stock=pl.Series(stock[:, inside][kept, year]),
+            )
+        )
+    return pl.concat(parts)
+
+
+def _cells(values: Ints, start: int, size: int) -> npt.NDArray[np.int32]:
+    """Count each of ``size`` numbers from ``start`` on among sorted values."""
+    low, high = np.searchsorted(values, [start, start + size])
+    return np.bincount(values[low:high] - start, minlength=size).astype(np.int32)
 
 
 def flows(years: pl.LazyFrame, *, by: str = "code") -> pl.LazyFrame:

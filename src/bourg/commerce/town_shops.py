@@ -12,6 +12,7 @@ from bourg.commerce.chains import CLASSES, EVIDENCE
 from bourg.commerce.matching import DOUBTFUL, SAME, SOURCES, ShopTable, merge_shops, sirene_rows
 from bourg.commerce.osm import VACANT_LABEL, VACANT_SCHEMA, OsmShops
 from bourg.commerce.typology import typology
+from bourg.store.spreadsheets import safe_cell
 from bourg.text import NBSP, count_of, format_number, join_words
 
 COLUMNS = {
@@ -25,8 +26,6 @@ ATTRIBUTION = {
     "osm": "© les contributeurs d'OpenStreetMap (ODbL 1.0)",
     "banco": "BANCO, d'après OpenStreetMap (ODbL 1.0)",
 }
-# First characters that a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def _row(shop: dict[str, Any]) -> dict[str, Any]:
 
 
 def _safe(value: Any) -> Any:  # noqa: ANN401 - a cell
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return safe_cell(value) if isinstance(value, str) else value
 
 
 def _feature(row: dict[str, Any], **more: object) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -11,8 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bourg.compare.counts import counts_among, counts_among_sorted, published
-from bourg.compare.families import family_of
+from bourg.compare.counts import counts_in_sets, least_of, published
 from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints
 from bourg.compare.neighbours import NO_FILTER, Filters
 from bourg.compare.settings import setting
@@ -149,6 +149,7 @@ class Comparators:
         self.partitions: dict[str, pl.Series] = {name: series.cast(pl.String) for name, series in sets.items()}
         self._similar: dict[int, ComparisonSet] = {}
         self._sorted: dict[tuple[str, str], tuple[Floats, Ints] | None] = {}
+        self._guard = threading.Lock()
 
     @cached_property
     def _groups(self) -> dict[str, NDArray[np.uint32]]:
@@ -234,14 +235,16 @@ class Comparators:
         if (name not in self.partitions and name != PVD) or chosen.members.size < _LARGE:
             return None
         key = (name, chosen.set_id)
-        known = key in self._sorted
-        found = self._sorted.pop(key, None)
+        # The server asks from several threads: only the bookkeeping is done one at a time.
+        with self._guard:
+            known, found = key in self._sorted, self._sorted.pop(key, None)
         if known and found is None:
             members = self.pvd if name == PVD else np.flatnonzero((self.partitions[name] == chosen.set_id).to_numpy())
             found = self.matrix.sorted_among(np.asarray(members, dtype=np.int64))
-        self._sorted[key] = found
-        while sum(item[0].nbytes for item in self._sorted.values() if item) > _SORTED_BYTES:
-            self._sorted.pop(next(iter(self._sorted)))
+        with self._guard:
+            self._sorted[key] = found
+            while sum(item[0].nbytes for item in self._sorted.values() if item) > _SORTED_BYTES:
+                self._sorted.pop(next(iter(self._sorted)))
         return found
 
     def ranks(self, code: str, sets: Iterable[ComparisonSet]) -> pl.DataFrame:
@@ -267,9 +270,8 @@ class Comparators:
     def _similar_set(self, comparator: Comparator, position: int) -> ComparisonSet:
         if self.structure is None:
             return _absent(comparator, "Les données de structure manquent : pas de villes semblables.")
-        if position not in self._similar:
-            if len(self._similar) >= _KEPT:
-                self._similar.pop(next(iter(self._similar)))
+        kept = self._similar.get(position)
+        if kept is None:
             size = setting("similar_search")["compared"]
             families = sorted(self.structure.families)
             withouts = [(), *((name,) for name in families)]
@@ -278,8 +280,12 @@ class Comparators:
             made = self._made(comparator, SIMILAR, np.sort(lists[0]), position)
             if made.status == "empty":
                 made = _absent(comparator, "Trop de données de structure manquent pour trouver des villes semblables.")
-            self._similar[position] = replace(made, by_family=by_family, inside=False)
-        return self._similar[position]
+            kept = replace(made, by_family=by_family, inside=False)
+            with self._guard:
+                while len(self._similar) >= _KEPT:
+                    self._similar.pop(next(iter(self._similar)))
+                self._similar[position] = kept
+        return kept
 
     @staticmethod
     def _made(comparator: Comparator, set_id: str, members: Ints, position: int) -> ComparisonSet:
@@ -350,44 +356,41 @@ def town_ranks(
     UnknownTerritoryError, UnknownIndicatorError
         When the code or an indicator is unknown.
     """
+    return pl.DataFrame(list(rank_rows(matrix, code, sets, indicators, ordered=ordered)), schema=RANKS_SCHEMA)
+
+
+def rank_rows(
+    matrix: CommuneMatrix,
+    code: str,
+    sets: Iterable[ComparisonSet],
+    indicators: Sequence[str] | None = None,
+    *,
+    ordered: Callable[[ComparisonSet], tuple[Floats, Ints] | None] = lambda _: None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of :func:`town_ranks`, one by one, set after set: pages read them faster than a table.
+
+    Raises
+    ------
+    UnknownTerritoryError, UnknownIndicatorError
+        As :func:`town_ranks`.
+    """
     position = matrix.position(code)
     rows = np.arange(len(matrix.indicators)) if indicators is None else np.array([matrix.row(i) for i in indicators])
     rows = rows[matrix.lots[rows, position] != NO_LOT].astype(np.int64)
-    names = [matrix.indicators[row] for row in rows]
-    keys = [matrix.period_demo(int(row), position) for row in rows]
-    families = np.array([family_of(name) for name in names])
-    counts: list[tuple[Ints, Ints, Ints]] = []
-    used: list[ComparisonSet] = []
-    for chosen in sets:
-        if chosen.status in ("empty", "absent") or rows.size == 0:
-            continue
-        if not chosen.by_family and (whole := ordered(chosen)) is not None:
-            counts.append(counts_among_sorted(matrix, position, rows, whole, inside=chosen.inside))
-            used.append(chosen)
-            continue
-        known, below, equal = (np.zeros(rows.size, dtype=np.int64) for _ in range(3))
-        own = np.isin(families, list(chosen.by_family))
-        groups: list[tuple[NDArray[np.bool_], Ints]] = [(~own, chosen.members)]
-        groups += [(families == name, chosen.members_for(str(name))) for name in np.unique(families[own])]
-        for mask, members in groups:
-            if mask.any():
-                known[mask], below[mask], equal[mask] = counts_among(matrix, position, rows[mask], members)
-        counts.append((known + 1, below, equal))
-        used.append(chosen)
-    if not used:
-        return pl.DataFrame(schema=RANKS_SCHEMA)
-    n_set, n_below, n_equal = (np.concatenate(part) for part in zip(*counts, strict=True))
-    labels = pl.DataFrame(
-        {"comparator": [item.comparator.id for item in used], "set_id": [item.set_id for item in used],
-         "percentiles": [item.comparator.percentiles for item in used]}
-    )  # fmt: skip
-    first = pl.DataFrame({"indicator": names, "period": [key[0] for key in keys], "demo": [key[1] for key in keys]})
-    frame = pl.concat(
-        [
-            first[np.tile(np.arange(rows.size), len(used))],
-            labels[np.repeat(np.arange(len(used)), rows.size)],
-            pl.DataFrame({"n_set": n_set, "n_below": n_below, "n_equal": n_equal}),
-        ],
-        how="horizontal",
-    )
-    return published(frame.with_columns(code=pl.lit(code))).select(list(RANKS_SCHEMA))
+    firsts = [
+        (matrix.indicators[row], *matrix.lot_keys[row][lot])
+        for row, lot in zip(rows.tolist(), matrix.lots[rows, position].tolist(), strict=True)
+    ]
+    for chosen, *counts in counts_in_sets(matrix, position, rows, sets, ordered):
+        comparator, set_id, percentiles = chosen.comparator.id, chosen.set_id, chosen.comparator.percentiles
+        least = least_of(percentiles=percentiles)
+        every = zip(firsts, *(part.tolist() for part in counts), strict=True)
+        for (indicator, period, demo), known, below, equal in every:
+            n_below, n_equal, strict, middle, rank = published(
+                known, below, equal, least=least, percentiles=percentiles
+            )
+            yield {
+                "indicator": indicator, "code": code, "period": period, "comparator": comparator, "set_id": set_id,
+                "demo": demo, "n_set": known, "n_below": n_below, "n_equal": n_equal, "percentile_strict": strict,
+                "percentile_mid": middle, "rank": rank,
+            }  # fmt: skip

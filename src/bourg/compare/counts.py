@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-import polars as pl
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from bourg.compare.families import family_of
 from bourg.compare.matrix import CommuneMatrix, Floats, Ints
 from bourg.indicators.parameters import parameter
+
+if TYPE_CHECKING:
+    from bourg.compare.comparators import ComparisonSet
 
 _PIECE = 16_384
 
@@ -44,17 +51,89 @@ def counts_among_sorted(
     return sizes + (not inside), low, high - low - inside
 
 
-def published(counts: pl.DataFrame) -> pl.DataFrame:
-    """Keep what may be published of ``n_set, n_below, n_equal``, and add percentiles and rank (ANCHORS D12).
+def counts_in_sets(
+    matrix: CommuneMatrix,
+    position: int,
+    rows: Ints,
+    sets: Iterable[ComparisonSet],
+    ordered: Callable[[ComparisonSet], tuple[Floats, Ints] | None],
+) -> Iterator[tuple[ComparisonSet, Ints, Ints, Ints]]:
+    """Count a town in several sets.
 
-    ``percentiles`` tells, row by row, whether the comparator has percentages.
+    Parameters
+    ----------
+    rows
+        Rows of the indicators, of which the town has a usable value.
+    ordered
+        Gives the sorted values of a set, the town's included when it is a member, or ``None``.
+
+    Yields
+    ------
+    chosen, known, below, equal
+        The sets that are neither ``empty`` nor ``absent``; for each row, the communes with a value (the town
+        included), those below the town, the others equal to it.
     """
-    enough = pl.col("n_set") >= pl.when("percentiles").then(parameter("ranking_min_set")).otherwise(2)
-    shown = enough & pl.col("percentiles")
-    return counts.with_columns(
-        n_below=pl.when(enough).then("n_below"),
-        n_equal=pl.when(enough).then("n_equal"),
-        percentile_strict=pl.when(shown).then(100 * pl.col("n_below") / (pl.col("n_set") - 1)),
-        percentile_mid=pl.when(shown).then(100 * (pl.col("n_below") + 0.5 * (pl.col("n_equal") + 1)) / pl.col("n_set")),
-        rank=pl.when(enough).then(pl.col("n_set") - pl.col("n_below") - pl.col("n_equal")),
-    )
+    if rows.size == 0:
+        return
+    for chosen in sets:
+        if chosen.status in ("empty", "absent"):
+            continue
+        if not chosen.by_family and (whole := ordered(chosen)) is not None:
+            yield chosen, *counts_among_sorted(matrix, position, rows, whole, inside=chosen.inside)
+            continue
+        if not chosen.by_family:
+            known, below, equal = counts_among(matrix, position, rows, chosen.members)
+            yield chosen, known + 1, below, equal
+            continue
+        known, below, equal = (np.zeros(rows.size, dtype=np.int64) for _ in range(3))
+        names, numbers = _families(matrix.indicators)
+        families = numbers[rows]
+        left = np.ones(rows.size, dtype=np.bool_)
+        for name, members in chosen.by_family.items():
+            mask = families == names.get(name, -1)
+            if mask.any():
+                known[mask], below[mask], equal[mask] = counts_among(matrix, position, rows[mask], members)
+                left &= ~mask
+        if left.any():
+            known[left], below[left], equal[left] = counts_among(matrix, position, rows[left], chosen.members)
+        yield chosen, known + 1, below, equal
+
+
+@lru_cache(maxsize=8)
+def _families(indicators: tuple[str, ...]) -> tuple[dict[str, int], Ints]:
+    """Return the number of each family, and the number of the family of each indicator."""
+    found = [family_of(name) for name in indicators]
+    names = {name: index for index, name in enumerate(dict.fromkeys(found))}
+    return names, np.array([names[name] for name in found], dtype=np.int64)
+
+
+def least_of(*, percentiles: bool) -> int:
+    """Return the values from which the place of a town in a set is published."""
+    return int(parameter("ranking_min_set")) if percentiles else 2
+
+
+def published(
+    known: int, below: int, equal: int, *, least: int, percentiles: bool
+) -> tuple[int | None, int | None, float | None, float | None, int | None]:
+    """Return what may be published of the counts of a town in a set (ANCHORS D12).
+
+    Parameters
+    ----------
+    known, below, equal
+        Communes with a value (the town included), those below it, the others equal to it.
+    least
+        Values under which nothing is (:func:`least_of`).
+    percentiles
+        Whether the comparator has percentages.
+
+    Returns
+    -------
+    n_below, n_equal, percentile_strict, percentile_mid, rank
+        ``None`` for what may not.
+    """
+    if known < least:
+        return None, None, None, None, None
+    rank = known - below - equal
+    if not percentiles:
+        return below, equal, None, None, rank
+    return below, equal, 100 * below / (known - 1), 100 * (below + 0.5 * (equal + 1)) / known, rank

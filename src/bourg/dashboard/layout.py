@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from bourg.accessibility import footer_text
 from bourg.dashboard.map_component import CommuneView
 from bourg.dashboard.preparation import STATE, prepare
 from bourg.errors import BourgError
@@ -115,6 +116,7 @@ _STYLE = """
 button[data-variant=segmented_control][data-selected=true], button[data-variant=pills][data-selected=true] {
   color: inherit !important; font-weight: 700;
 }
+:focus-visible { outline: 3px solid currentColor !important; outline-offset: 2px; }
 [data-testid=stCaptionContainer], [data-testid=stTable] th { color: inherit; opacity: .85; }
 @media (max-width: 640px) {
   [data-testid=stMainBlockContainer] h1 { font-size: 1.8rem; padding: .3rem 0 .8rem; }
@@ -144,6 +146,7 @@ def footer() -> None:
         f"1er janvier {snapshot.manifest['cog']} · chaque chiffre donne sa formule, sa source et ses limites · "
         "Bourg, logiciel libre (MIT)."
     )
+    st.html(f'<p><a href="/accessibilite" target="_self">{footer_text()}</a></p>')
 
 
 def describe_match(match: Match) -> str:

@@ -20,6 +20,7 @@ if layout.wait_until_ready():
         "sources": st.Page(sources.render, title="Sources et méthode", icon=":material/menu_book:", url_path="sources"),
     }
     page = st.navigation(list(pages.values()), position="top")
+    st.set_page_config(page_title=f"{page.title} – Bourg, l'observatoire des petites villes")
     layout.remember(pages)
     layout.style()
     layout.demo_banner()

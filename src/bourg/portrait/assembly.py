@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
 
-from bourg.compare.comparators import SIMILAR, SIZE, ComparisonSet
+from bourg.compare.comparators import SIMILAR, SIZE, ComparisonSet, rank_rows
 from bourg.compare.ranking import summary_among
 from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators.parameters import size_classes
@@ -17,6 +18,7 @@ from bourg.indicators.values import Comparison, Distribution, Elsewhere, ValueSh
 from bourg.portrait.observatory import Observatory
 
 _Shape = dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]
+_Distributions = dict[tuple[str, str, bool], Distribution]
 
 
 class Shared:
@@ -28,10 +30,17 @@ class Shared:
         The opened snapshot.
     rows
         Rows of the communes (:meth:`Observatory.commune`).
+    figures
+        Code of a commune -> indicators to tell; all by default.
     """
 
-    def __init__(self, observatory: Observatory, rows: list[dict[str, Any]]) -> None:
-        self.observatory = observatory
+    def __init__(
+        self,
+        observatory: Observatory,
+        rows: list[dict[str, Any]],
+        figures: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self.observatory, self.figures = observatory, figures
         territories = {("commune", row["code"]) for row in rows}
         kept = observatory.larger_territories
         for row in rows:
@@ -50,7 +59,7 @@ class Shared:
             counts = here.group_by("code", "type").len().sort(["code", "len", "type"], descending=[False, True, False])
             for code, kind, count in counts.iter_rows():
                 self._places.setdefault(code, {})[kind] = count
-        self._shapes: dict[tuple[str, str], _Shape] = {}
+        self._spreads: dict[tuple[str, str, str], _Distributions] = {}
         self._elsewhere: dict[tuple[str, str], dict[str, Elsewhere]] = {}
         self._kept = kept
 
@@ -58,12 +67,12 @@ class Shared:
         """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
         return self._places.get(code, {}) if self.observatory.covers("culture_places", code) else None
 
-    def shape(self, comparator: str, set_id: str) -> _Shape:
-        """Return what one set looks like (:meth:`Observatory.summary`)."""
-        key = (comparator, set_id)
-        if key not in self._shapes:
-            self._shapes[key] = self.observatory.summary(comparator, set_id)
-        return self._shapes[key]
+    def distributions(self, comparator: str, set_id: str, words: SetWords) -> _Distributions:
+        """Return what one set looks like (:meth:`Observatory.summary`): the same objects for all its towns."""
+        key = (comparator, set_id, words.set_label)
+        if key not in self._spreads:
+            self._spreads[key] = _distributions(self.observatory.summary(comparator, set_id), comparator, words)
+        return self._spreads[key]
 
     def elsewhere(self, level: str, code: str, name: str) -> dict[str, Elsewhere]:
         """Return the values of a larger territory, by indicator.
@@ -98,8 +107,11 @@ def town_sheets(shared: Shared, row: dict[str, Any], sets: tuple[ComparisonSet, 
     compared, spread = _comparisons(shared, row, sets)
     order = {theme: rank for rank, theme in enumerate(THEMES)}
     sheets = {}
+    wanted = None if shared.figures is None else shared.figures[row["code"]]
     for value in shared.values.get(("commune", row["code"]), []):
         name = value["indicator"]
+        if wanted is not None and name not in wanted:
+            continue
         sheets[name] = value_sheet(
             value,
             comparisons=compared.get(name, ()),
@@ -119,27 +131,33 @@ def _comparisons(
     words = {item.comparator.id: _words(row, item) for item in sets}
     compared: dict[str, list[Comparison]] = {}
     spread: dict[str, list[Distribution]] = {}
-    ranks = observatory.comparators.ranks(row["code"], sets)
     shapes = {
-        item.comparator.id: summary_among(matrix, matrix.position(row["code"]), item)
+        item.comparator.id: _distributions(
+            summary_among(matrix, matrix.position(row["code"]), item), SIMILAR, words[SIMILAR]
+        )
         if item.comparator.id == SIMILAR
-        else shared.shape(item.comparator.id, item.set_id)
+        else shared.distributions(item.comparator.id, item.set_id, words[item.comparator.id])
         for item in sets
         if item.status not in ("empty", "absent")
     }
-    for rank in ranks.iter_rows(named=True):
+    names = None if shared.figures is None else sorted(shared.figures[row["code"]])
+    for rank in rank_rows(matrix, row["code"], sets, names, ordered=observatory.comparators.ordered):
         name, comparator = rank["indicator"], rank["comparator"]
         if (told := comparison(rank, words[comparator])) is not None:
             compared.setdefault(name, []).append(told)
         if found := shapes[comparator].get((name, rank["period"], rank["demo"])):
-            named = words[comparator]
-            count, (minimum, p10, q1, median, q3, p90, maximum) = found
-            made = Distribution(
-                comparator, named.label, named.set_label, count, minimum, p10, q1, median, q3, p90, maximum,
-                rank["demo"],
-            )  # fmt: skip
-            spread.setdefault(name, []).append(made)
+            spread.setdefault(name, []).append(found)
     return compared, spread
+
+
+def _distributions(shape: _Shape, comparator: str, words: SetWords) -> _Distributions:
+    """Return what a set looks like, as the sheets of its towns show it."""
+    return {
+        key: Distribution(
+            comparator, words.label, words.set_label, count, minimum, p10, q1, median, q3, p90, maximum, key[2]
+        )
+        for key, (count, (minimum, p10, q1, median, q3, p90, maximum)) in shape.items()
+    }
 
 
 def _larger(row: dict[str, Any]) -> dict[str, tuple[str | None, str]]:

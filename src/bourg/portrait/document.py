@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -240,10 +240,17 @@ def make_portrait(observatory: Observatory, code: str) -> Portrait:
     return made
 
 
-def make_portraits(observatory: Observatory, codes: Iterable[str]) -> Iterator[Portrait]:
+def make_portraits(
+    observatory: Observatory, codes: Iterable[str], figures: Mapping[str, Collection[str]] | None = None
+) -> Iterator[Portrait]:
     """Assemble the portraits of several communes, one after the other, in the order given.
 
     What they share is read once: the table of values, the larger territories, the sets they are compared with.
+
+    Parameters
+    ----------
+    figures
+        Code -> indicators that the portrait has to tell; all by default.
 
     Raises
     ------
@@ -251,7 +258,7 @@ def make_portraits(observatory: Observatory, codes: Iterable[str]) -> Iterator[P
         As :func:`make_portrait`, before the first portrait.
     """
     rows = [observatory.commune(code) for code in codes]
-    shared = Shared(observatory, rows)
+    shared = Shared(observatory, rows, figures)
     for row in rows:
         yield _portrait(shared, row)
 

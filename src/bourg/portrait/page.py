@@ -77,8 +77,8 @@ def town_main(page: TownPage, links: Links) -> str:
         _demo_notice(portrait),
         _identity(page),
         _contents(list(themes)),
-        _key_figures(portrait),
-        _sets_apart(portrait),
+        key_figures_section(portrait),
+        traits_section(portrait),
         _similar(portrait, links),
         *themes.values(),
         _sources(portrait, page.series, links),
@@ -146,7 +146,8 @@ def _contents(themes: Iterable[str]) -> str:
     return f'<nav class="sommaire" aria-label="Sur cette page"><ul>{rows}</ul></nav>'
 
 
-def _key_figures(portrait: Portrait) -> str:
+def key_figures_section(portrait: Portrait) -> str:
+    """Return the section of the key figures."""
     cards = "".join(
         f"<li><h3>{_linked(shown(sheet.label), f'#{sheet.indicator}' if sheet.status in USABLE else '')}</h3>"
         f'<p class="valeur">{figure_number(sheet)} '
@@ -170,7 +171,8 @@ def chosen_set(portrait: Portrait) -> str:
     return SIMILAR if any(s.comparator.id == SIMILAR and s.status == "ok" for s in portrait.sets) else SIZE
 
 
-def _sets_apart(portrait: Portrait) -> str:
+def traits_section(portrait: Portrait) -> str:
+    """Return the section of what sets the town apart."""
     found = portrait.specificities[chosen_set(portrait)]
     if found.traits:
         words = "".join(f"<li>{shown(trait.sentence)}</li>" for trait in found.traits)

@@ -18,6 +18,9 @@ DRAWN = (SIZE, SIMILAR)
 RANK_UP_TO = 200
 # Larger territories near enough for their totals to mean something beside those of a town.
 NEAR = ("epci", "departement")
+# Sets whose quartiles are kept once written, by the identity of the object: hashing twelve fields costs as much.
+_KEPT = 100_000
+_QUARTILES: dict[int, tuple[Distribution, int, str]] = {}
 DEMO = ' <abbr class="demo" title="Valeur de démonstration, fabriquée">◆ démo</abbr>'
 
 
@@ -47,9 +50,14 @@ def figure_place(sheet: ValueSheet) -> str:
     words = sentence(told.sentence) if told else "Pas de rang parmi les communes de même taille."
     spread = next((item for item in sheet.distributions if item.comparator == SIZE), None)
     if spread is not None and spread.n >= _least():
-        percent = "%" if sheet.unit.startswith("%") else ""
-        words += f" Médiane : {format_value(spread.median, percent, sheet.decimals)}."
+        median = _median_words(spread.median, "%" if sheet.unit.startswith("%") else "", sheet.decimals)
+        return f"{strip(sheet, DRAWN)}<span>{shown(words)}{median}</span>"
     return f"{strip(sheet, DRAWN)}<span>{shown(words)}</span>"
+
+
+@lru_cache(maxsize=16_384)
+def _median_words(median: float, unit: str, decimals: int) -> str:
+    return shown(f" Médiane : {format_value(median, unit, decimals)}.")
 
 
 def _details(sheet: ValueSheet, method: str) -> str:
@@ -58,8 +66,8 @@ def _details(sheet: ValueSheet, method: str) -> str:
         entries.append(("Statut", f"{sheet.status_label}. {sheet.explanation}"))
     if sheet.n is not None:
         entries.append(("Effectif", format_number(sheet.n)))
-    entries += [(item.name or item.level_label, item.text) for item in landmarks(sheet)]
-    rows = "".join(f"<dt>{shown(name)}</dt><dd>{shown(text)}</dd>" for name, text in entries)
+    rows = "".join(_entry(name, text) for name, text in entries)
+    rows += "".join([_entry(item.name or item.level_label, item.text) for item in landmarks(sheet)])
     sources = ", ".join(_source_link(source) for source in sheet.sources)
     more = f'<p><a href="{method}#{sheet.indicator}">Méthode de ce chiffre</a></p>' if method else ""
     fixed = _fixed(sheet.formula, sheet.limits, sheet.secrecy or "", sheet.series_break or "", sheet.reference)
@@ -69,10 +77,17 @@ def _details(sheet: ValueSheet, method: str) -> str:
     )
 
 
+@lru_cache(maxsize=65_536)
+def _entry(name: str, text: str) -> str:
+    return f"<dt>{shown(name)}</dt><dd>{shown(text)}</dd>"
+
+
 def landmarks(sheet: ValueSheet) -> list[Elsewhere]:
     """Return the values of the larger territories that help to read a figure: the total of a region is none."""
-    far = declaration_of(sheet.indicator).kind != "count"
-    return [item for item in sheet.elsewhere if item.status in USABLE and (far or item.level in NEAR)]
+    told = [item for item in sheet.elsewhere if item.status in USABLE]
+    if declaration_of(sheet.indicator).kind != "count":
+        return told
+    return [item for item in told if item.level in NEAR]
 
 
 @lru_cache(maxsize=1024)
@@ -101,26 +116,36 @@ def _sets_table(sheet: ValueSheet) -> str:
     ]
     if not rows:
         return ""
-    unit = f", en {sheet.unit}" if sheet.unit else ""
+    return f"{_table_head(sheet.unit)}{''.join(rows)}</tbody></table>"
+
+
+@lru_cache(maxsize=1024)
+def _table_head(unit: str) -> str:
+    caption = shown(f"Parmi les autres{f', en {unit}' if unit else ''}")
     head = '<th scope="col">Ensemble<th scope="col">Place<th scope="col">Quart bas<th scope="col">Médiane'
-    return (
-        f"<table><caption>{shown(f'Parmi les autres{unit}')}</caption><thead><tr>{head}"
-        f'<th scope="col">Quart haut</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
+    return f'<table><caption>{caption}</caption><thead><tr>{head}<th scope="col">Quart haut</tr></thead><tbody>'
 
 
 def place_words(place: Comparison) -> str:
     """Return « 12e sur 59 », or « au-dessus de 72 % » in a set so large that a rank says no more."""
-    if place.n_set < RANK_UP_TO or place.percentile_strict is None:
-        return f"{ordinal(place.rank)} sur {format_number(place.n_set)}"
-    return f"au-dessus de {_share(place.percentile_strict)}"
-
-
-def _share(percentile: float) -> str:
+    percentile = place.percentile_strict
+    if place.n_set < RANK_UP_TO or percentile is None:
+        return _rank_words(place.rank, place.n_set)
     rounded = round(percentile)
-    if rounded == 0 and percentile > 0:
-        return "moins de 1 %"
-    return "plus de 99 %" if rounded == 100 and percentile < 100 else f"{rounded} %"
+    return _share_words(rounded, percentile in (0, 100))
+
+
+@lru_cache(maxsize=65_536)
+def _rank_words(rank: int, count: int) -> str:
+    return f"{ordinal(rank)} sur {format_number(count)}"
+
+
+@lru_cache(maxsize=512)
+def _share_words(rounded: int, end: bool) -> str:  # noqa: FBT001 - a key of the cache
+    """Return « au-dessus de 72 % »; a share that rounds to 0 or 100 without being at this end is told as such."""
+    if rounded in (0, 100) and not end:
+        return f"au-dessus de {'moins de 1' if rounded == 0 else 'plus de 99'} %"
+    return f"au-dessus de {rounded} %"
 
 
 @lru_cache(maxsize=1024)
@@ -133,14 +158,22 @@ def _set_row(sheet: ValueSheet, place: Comparison | None, spread: Distribution |
     known = place or spread
     label = _set_label(known.comparator, known.set_label) if known else ""
     rank = shown(place_words(place)) if place is not None else "pas de rang"
-    enough = spread is not None and spread.n >= _least()
-    cells = _quartiles(spread.q1, spread.median, spread.q3, sheet.decimals) if spread and enough else "–<td>–<td>–"
+    cells = _quartiles(spread, sheet.decimals) if spread is not None and spread.n >= _least() else "–<td>–<td>–"
     return f'<tr><th scope="row">{label}<td>{rank}<td>{cells}</tr>'
 
 
-@lru_cache(maxsize=65_536)
-def _quartiles(low: float, middle: float, high: float, decimals: int) -> str:
-    return "<td>".join(format_number(value, decimals) for value in (low, middle, high))
+def _quartiles(spread: Distribution, decimals: int) -> str:
+    """Return the cells of the quartiles of a set: written once for all the towns that share it."""
+    known = _QUARTILES.get(id(spread))
+    if known is not None and known[0] is spread and known[1] == decimals:
+        return known[2]
+    cells = "<td>".join(format_number(value, decimals) for value in (spread.q1, spread.median, spread.q3))
+    # Those of similar towns belong to one town: they are not kept.
+    if spread.comparator != SIMILAR:
+        if len(_QUARTILES) >= _KEPT:
+            _QUARTILES.clear()
+        _QUARTILES[id(spread)] = (spread, decimals, cells)
+    return cells
 
 
 @cache

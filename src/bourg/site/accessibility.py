@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from bourg.accessibility import Assessment, Rates, Side, load_assessment, rates
+from bourg.accessibility import Assessment, Side, load_assessment, rates, state
 from bourg.accessibility.assessment import SIDES
 from bourg.accessibility.sheet import rate_line
 from bourg.errors import ParameterError
@@ -22,8 +22,6 @@ TITLE = "Déclaration d’accessibilité"
 DESCRIPTION = "Ce qui est accessible, ce qui ne l’est pas et pourquoi, où le lire autrement, et à qui le dire."
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _MOST_CONTACT = 200
-# Half of the criteria that apply: the limit between « partiellement » and « non conforme » (RGAA, obligations).
-_PARTIAL = 50.0
 
 
 def statement_main(home: str, *, town: str = "", contact: str | None = None) -> str:
@@ -52,22 +50,6 @@ def statement_main(home: str, *, town: str = "", contact: str | None = None) -> 
         parts=[_part(assessment, side) for side in SIDES], town=Markup.escape(town), means=assessment.means,
         contact=Markup.escape(text), contact_address=Markup.escape(_link(text)),
     )  # fmt: skip
-
-
-def footer_text() -> str:
-    """Return what the link in the footers says: ``Accessibilité : partiellement conforme``."""
-    return f"Accessibilité : {state(rates(load_assessment()))}"
-
-
-def state(found: Rates) -> str:
-    """Return the state of conformity in the words of the law: « totalement », « partiellement » or « non conforme ».
-
-    Total conformity cannot be claimed while a criterion is untested.
-    """
-    rate = found.rate
-    if rate is None or rate < _PARTIAL:
-        return "non conforme"
-    return "partiellement conforme" if rate < 100 or found.non_teste else "totalement conforme"
 
 
 def load_contact(environment: Mapping[str, str] | None = None) -> str:

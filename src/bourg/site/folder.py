@@ -25,7 +25,8 @@ class NotASiteError(BourgError, FileExistsError):
 
 def digest(content: bytes) -> str:
     """Return the short hash that the manifest keeps of a content."""
-    return hashlib.blake2b(content, digest_size=12).hexdigest()
+    # Most processors have instructions for this one: twice as fast as the others on the gigabyte of a site.
+    return hashlib.sha256(content).hexdigest()[:24]
 
 
 class SiteFolder:

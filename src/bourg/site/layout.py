@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bourg.accessibility import footer_text
 from bourg.portrait.markup import plain, typeset
 from bourg.site.addresses import static_menu
 
@@ -75,6 +76,13 @@ class Frame:
     feed: str = ""
     script: bool = False
 
+    @property
+    def statement(self) -> str:
+        """Address of the statement of accessibility: a route or a page; none for a lone page."""
+        if self.assets.startswith("/bourg/"):
+            return "/accessibilite"
+        return f"{self.home}accessibilite/" if self.assets and self.assets == self.home else ""
+
 
 def whole_page(frame: Frame, main: str) -> str:
     """Return a complete page; ``main`` is HTML already escaped."""
@@ -85,7 +93,8 @@ def whole_page(frame: Frame, main: str) -> str:
     escape = Markup.escape
     return _environment().get_template("base.html.j2").render(
         title=frame.title, description=description, css=escape(frame.assets + asset(CSS)[0]),
-        home=escape(frame.home), menu=[(label, escape(address)) for label, address in frame.menu],
+        home=escape(frame.home), statement=escape(frame.statement), statement_text=footer_text(),
+        menu=[(label, escape(address)) for label, address in frame.menu],
         canonical=escape(frame.canonical), image=escape(frame.image), data=escape(frame.data), feed=escape(frame.feed),
         script=escape(frame.assets + asset(SCRIPT)[0]) if frame.script else "", main=Markup(main),  # noqa: S704
     )  # fmt: skip

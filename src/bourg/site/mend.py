@@ -5,44 +5,23 @@ The result is, byte for byte, what the whole page would be: the tests compare bo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 KEY_SECTION, TRAITS_SECTION = "chiffres-cles", "distingue"
-_FIGURE = re.compile(rb'<li id="([a-z0-9_.]+)">')
-_ROW = re.compile(rb'<tr id="([a-z0-9_.]+)">')
 _STAMP = re.compile("Page faite avec l’instantané [^<]*?, géographie au".encode())
 _DECODER = json.JSONDecoder()
+# Bytes within which the entry of a figure ends, but for a few.
+_LENGTH = 4096
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class MendError(ValueError):
     """A file does not have the parts that were to be replaced in it: its page has to be made whole."""
-
-
-def figures_of(page: bytes) -> dict[bytes, tuple[int, int]]:
-    """Return where each figure starts and ends in the page of a town."""
-    return _blocks(page, _FIGURE, b"</ul>")
-
-
-def rows_of(page: bytes) -> dict[bytes, tuple[int, int]]:
-    """Return where the line of each figure starts and ends in the page of similar towns."""
-    return _blocks(page, _ROW, b"</tbody>")
-
-
-def _blocks(page: bytes, start: re.Pattern[bytes], end: bytes) -> dict[bytes, tuple[int, int]]:
-    found: dict[bytes, tuple[int, int]] = {}
-    last: tuple[bytes, int] | None = None
-    for match in start.finditer(page):
-        if last is not None:
-            close = page.find(end, last[1], match.start())
-            found[last[0]] = (last[1], match.start() if close < 0 else close)
-        last = (match[1], match.start())
-    if last is not None:
-        close = page.find(end, last[1])
-        found[last[0]] = (last[1], close if close >= 0 else len(page))
-    return found
 
 
 def section_of(page: bytes, name: str) -> tuple[int, int]:
@@ -61,39 +40,43 @@ def section_of(page: bytes, name: str) -> tuple[int, int]:
 
 
 def mended(
-    page: bytes, fresh: bytes, names: Iterable[str], sections: Sequence[str] = (), *, rows: bool = False
+    page: bytes, fresh: Mapping[str, str], sections: Mapping[str, str] = _NOTHING, *, rows: bool = False
 ) -> bytes:
-    """Return a page with the figures of another one.
+    """Return a page with other figures in the place of some.
 
     Parameters
     ----------
-    page, fresh
-        The old page, and one where these figures are up to date.
-    names
-        Indicators; those that neither page shows stay out.
+    page
+        The old page.
+    fresh
+        Indicator -> its figure, from ``<li id="…">`` to the end of the item.
     sections
-        Sections to take whole.
+        Section -> what it becomes, from ``<section …>`` to ``</section>``.
     rows
-        Whether the figures are lines of a table (the page of similar towns).
+        Whether the figures are lines of a table (the page of similar towns), from ``<tr id="…">`` to the end of the
+        line.
 
     Raises
     ------
     MendError
-        When a figure is in one page only, or a section in none.
+        When a figure or a section is not in the page.
     """
-    places = rows_of if rows else figures_of
-    old, new = places(page), places(fresh)
-    cuts = []
-    for name in names:
-        key = name.encode()
-        if (key in old) != (key in new):
+    opening, ending = ('<tr id="', b"</tr>\n") if rows else ('<li id="', b"</details></li>")
+    cuts = [(*section_of(page, name), text.removesuffix("</section>").encode()) for name, text in sections.items()]
+    place = 0
+    for name, text in fresh.items():
+        mark = f'{opening}{name}">'.encode()
+        # Figures come in the order of the page: what was passed is only read again when one does not.
+        start = page.find(mark, place)
+        start = page.find(mark) if start < 0 else start
+        end = page.find(ending, start) + len(ending)
+        if start < 0 or end < len(ending):
             raise MendError(name)
-        if key in old:
-            cuts.append((*old[key], *new[key]))
-    cuts += [(*section_of(page, name), *section_of(fresh, name)) for name in sections]
+        cuts.append((start, end, text.encode()))
+        place = end
     parts, done = [], 0
-    for start, end, from_, to in sorted(cuts):
-        parts += [page[done:start], fresh[from_:to]]
+    for start, end, content in sorted(cuts):
+        parts += [page[done:start], content]
         done = end
     return b"".join([*parts, page[done:]])
 
@@ -132,20 +115,29 @@ def mended_json(content: bytes, fresh: Mapping[str, Any], snapshot: Mapping[str,
     MendError
         When an indicator is not there.
     """
-    text = content.decode()
-    cuts = [(*_entry(text, "instantane"), snapshot), *((*_entry(text, name), value) for name, value in fresh.items())]
+    cuts, place = [_entry(content, "instantane", snapshot, 0)], 0
+    for name, value in fresh.items():
+        cuts.append(_entry(content, name, value, place))
+        place = cuts[-1][1]
     parts, done = [], 0
-    for start, end, value in sorted(cuts, key=lambda cut: cut[0]):
-        parts += [text[done:start], json.dumps(value, ensure_ascii=False, separators=(",", ":"))]
+    for start, end, text in sorted(cuts):
+        parts += [content[done:start], text]
         done = end
-    return "".join([*parts, text[done:]]).encode()
+    return b"".join([*parts, content[done:]])
 
 
-def _entry(text: str, name: str) -> tuple[int, int]:
-    mark = f'"{name}":{{"'
-    found = text.find(mark)
+def _entry(content: bytes, name: str, value: Mapping[str, Any], place: int) -> tuple[int, int, bytes]:
+    """Return where an entry of the data starts and ends, and what it becomes; it is first looked for after a place."""
+    mark = f'"{name}":{{"'.encode()
+    found = content.find(mark, place)
+    found = content.find(mark) if found < 0 else found
     if found < 0:
         raise MendError(name)
     start = found + len(mark) - 2
-    _, end = _DECODER.raw_decode(text, start)
-    return start, end
+    # Most entries end soon: the rest of the file needs no decoding.
+    for size in (_LENGTH, len(content)):
+        text = content[start : start + size].decode(errors="ignore")
+        with contextlib.suppress(json.JSONDecodeError):
+            end = start + len(text[: _DECODER.raw_decode(text)[1]].encode())
+            return start, end, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    raise MendError(name)

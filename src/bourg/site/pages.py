@@ -10,6 +10,8 @@ from bourg.indicators.registry import Declaration, load_indicators
 from bourg.indicators.theme_labels import THEMES
 from bourg.portrait.markup import plain, slug_of
 from bourg.portrait.observatory import Observatory
+from bourg.site.accessibility import DESCRIPTION, statement_main
+from bourg.site.accessibility import TITLE as STATEMENT
 from bourg.site.feeds import JSON_FEED, LOCAL, TITLE, atom, json_feed, news, robots
 from bourg.site.layout import CSS, FEED, SCRIPT, Frame, asset, fragment, site_page, whole_page
 from bourg.site.selection import known_rows
@@ -50,6 +52,7 @@ class Pages:
         yield "departement/index.html", self._departement_list()
         yield "theme/index.html", self._list("Thèmes", "theme")
         yield "methode/index.html", self._list("Méthode", "methode")
+        yield "accessibilite/index.html", self._statement().encode()
         yield "404.html", self._missing().encode()
         address = self._scope.address or LOCAL
         yield "robots.txt", robots(self._scope.address)
@@ -118,6 +121,10 @@ class Pages:
         ]
         main = fragment("list.html.j2", title=title, intro=intro, items=items, home="../")
         return self._page(f"{folder}/index.html", title, intro, main).encode()
+
+    def _statement(self) -> str:
+        main = statement_main("../", town="ville/12145-millau/")
+        return self._page("accessibilite/index.html", STATEMENT, DESCRIPTION, main)
 
     def _missing(self) -> str:
         message = "L’adresse demandée ne mène à aucune page. La commune a peut-être changé de nom ou fusionné."

@@ -34,7 +34,23 @@ class KnownSimilar(Comparators):
         return ComparisonSet(comparator, SIMILAR, comparator.among, members, by_family=by_family, inside=False)
 
 
-class PartialObservatory(Observatory):
+class DirectObservatory(Observatory):
+    """An observatory asked for communes of the reference geography: it makes no index of names to find them."""
+
+    @classmethod
+    def over(cls, observatory: Observatory) -> DirectObservatory:
+        """Return an opened observatory, with everything that it has read."""
+        made = cls.__new__(cls)
+        made.__dict__ = observatory.__dict__
+        return made
+
+    def commune(self, code: str) -> dict[str, Any]:
+        """Return the row of a commune."""
+        place = self._rows["communes"].get(code)
+        return super().commune(code) if place is None else self.communes.row(place, named=True)
+
+
+class PartialObservatory(DirectObservatory):
     """An observatory that knows some indicators only.
 
     Parameters
@@ -56,10 +72,6 @@ class PartialObservatory(Observatory):
         """Take in the similar towns of some communes (:func:`known_similar`); those of others are forgotten."""
         self._known.clear()
         self._known |= known_similar(self._whole, codes, nearby)
-
-    def commune(self, code: str) -> dict[str, Any]:
-        """Return the row of a commune of the reference geography."""
-        return self.communes.row(self._rows["communes"][code], named=True)
 
     @cached_property
     def matrix(self) -> CommuneMatrix:

@@ -9,21 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from bourg.compare.comparators import SIMILAR, SIZE
-from bourg.compare.specificities import Specificities
+from bourg.indicators.engine import USABLE
 from bourg.portrait.document import KEY_FIGURES, Portrait, SpecificitiesBySet, make_portraits
 from bourg.portrait.locator import Locator
 from bourg.portrait.observatory import Observatory, open_observatory
-from bourg.portrait.page import TownPage
+from bourg.portrait.page import TownPage, key_figures_section, traits_section
+from bourg.portrait.page_figures import figure_item
 from bourg.settings import Settings
+from bourg.site.addresses import StaticLinks
 from bourg.site.departements import DepartementPages
 from bourg.site.digests import Nearby
 from bourg.site.fingerprint import similar_of
 from bourg.site.folder import SiteFolder, digest
 from bourg.site.mend import KEY_SECTION, TRAITS_SECTION, MendError, mended, mended_json, stamp_of, stamped
-from bourg.site.part import PartialObservatory
+from bourg.site.part import DirectObservatory, PartialObservatory
 from bourg.site.themes import ThemePages
-from bourg.site.towns import BESIDE, Scope, compare_page, sheet_json, town_files, town_page, town_paths
+from bourg.site.towns import BESIDE, Scope, compare_line, sheet_json, town_files, town_links, town_page, town_paths
 
 Kind = Literal["town", "mend", "departement", "theme"]
 
@@ -95,7 +96,7 @@ class Worker:
     """
 
     def __init__(self, job: Job, observatory: Observatory) -> None:
-        self._job, self._observatory = job, observatory
+        self._job, self._observatory = job, DirectObservatory.over(observatory)
         self._folder = SiteFolder.opened(job.out, dict(job.past))
         self._locator = Locator(observatory)
 
@@ -144,14 +145,18 @@ class Worker:
         if moved:
             part = self._part
             self._part.remember(batch.names, batch.nearby)
-            portraits = {portrait.identity.code: portrait for portrait in make_portraits(part, moved)}
+            figures = {
+                code: _wanted(changed, part)
+                for code, changed in zip(batch.names, batch.changed, strict=True)
+                if changed
+            }
+            portraits = {portrait.identity.code: portrait for portrait in make_portraits(part, moved, figures)}
         whole: list[str] = []
         for index, code in enumerate(batch.names):
             try:
                 if code in portraits:
-                    portrait = _restricted(portraits[code], batch.changed[index])
                     beside = self._beside(batch, index)
-                    yield self._mend(part, portrait, beside, traits=batch.traits[index])
+                    yield self._mend(portraits[code], beside, traits=batch.traits[index])
                 else:
                     yield self._stamped(code)
             except (MendError, OSError, UnicodeDecodeError):
@@ -165,11 +170,11 @@ class Worker:
         """The snapshot seen through the figures that changed."""
         return PartialObservatory(self._observatory, self._job.figures)
 
-    def _beside(self, batch: Batch, index: int) -> list[tuple[str, str]]:
+    @staticmethod
+    def _beside(batch: Batch, index: int) -> list[int]:
         if batch.nearby is None:
             return []
-        codes = [self._observatory.matrix.codes[place] for place in batch.nearby.beside[index].tolist() if place >= 0]
-        return [(code, self._observatory.names[code]) for code in codes]
+        return [place for place in batch.nearby.beside[index].tolist() if place >= 0]
 
     def _stamped(self, code: str) -> Made:
         """Write the page of a town of which nothing changed but the snapshot that it names."""
@@ -181,24 +186,32 @@ class Worker:
         made = self._written("mend", code, files)
         return replace(made, hashes={**made.hashes, paths.beside: self._job.past[paths.beside]})
 
-    def _mend(self, part: Observatory, portrait: Portrait, beside: list[tuple[str, str]], *, traits: bool) -> Made:
+    def _mend(self, portrait: Portrait, beside: list[int], *, traits: bool) -> Made:
         """Write the page of a town with the figures of ``portrait`` in the place of the old ones."""
         code = portrait.identity.code
         paths = town_paths(code, self._observatory.names[code])
-        apart: Mapping[str, Specificities] = _NO_TRAITS
+        sections = {}
         if traits:
             apart = SpecificitiesBySet(self._observatory, code, portrait.sets)
-        fresh = town_page(TownPage(replace(portrait, specificities=apart)), self._job.scope).encode()
-        names = list(portrait.sheets)
-        sections = [TRAITS_SECTION] if traits else []
-        sections += [KEY_SECTION] if set(names) & set(KEY_FIGURES) else []
+            sections[TRAITS_SECTION] = traits_section(replace(portrait, specificities=apart))
+        if any(name in portrait.sheets for name in KEY_FIGURES):
+            sections[KEY_SECTION] = key_figures_section(portrait)
+        known = {name: sheet for name, sheet in portrait.sheets.items() if sheet.status in USABLE}
+        items = {name: figure_item(sheet, self._links.method(sheet.theme)) for name, sheet in known.items()}
         figures = {name: sheet_json(sheet) for name, sheet in portrait.sheets.items()}
-        compared = compare_page(part, portrait, beside, self._job.scope).encode()
+        matrix = self._observatory.matrix
+        columns = [matrix.position(code), *beside]
+        lines = {name: compare_line(matrix, columns, sheet) for name, sheet in known.items()}
         return self._written("mend", code, {
-            paths.page: stamped(mended(self._read(paths.page), fresh, names, sections), stamp_of(fresh)),
+            paths.page: stamped(mended(self._read(paths.page), items, sections), self._stamp),
             paths.data: mended_json(self._read(paths.data), figures, self._snapshot),
-            paths.beside: mended(self._read(paths.beside), compared, names, rows=True),
+            paths.beside: mended(self._read(paths.beside), lines, rows=True),
         })  # fmt: skip
+
+    @cached_property
+    def _links(self) -> StaticLinks:
+        """Addresses as seen from the page of a town."""
+        return town_links(self._job.scope)
 
     @cached_property
     def _snapshot(self) -> dict[str, Any]:
@@ -222,15 +235,12 @@ class Worker:
         return content
 
 
-_NOTHING = Specificities("", SIMILAR, "", "none", "", (), ())
-_NO_TRAITS = {SIMILAR: _NOTHING, SIZE: _NOTHING}
-
-
-def _restricted(portrait: Portrait, names: Sequence[str]) -> Portrait:
-    """Return a portrait with these figures only, and all the key figures when one of them is there."""
-    wanted = set(names)
-    wanted |= set(KEY_FIGURES) if wanted & set(KEY_FIGURES) else set()
-    return replace(portrait, sheets={name: item for name, item in portrait.sheets.items() if name in wanted})
+def _wanted(changed: Sequence[str], part: Observatory) -> frozenset[str]:
+    """Return these figures, and all the key figures when one of them is there."""
+    wanted = set(changed)
+    if wanted & set(KEY_FIGURES):
+        wanted |= {name for name in KEY_FIGURES if name in part.matrix.rows}
+    return frozenset(wanted)
 
 
 _HELD: dict[str, Worker] = {}

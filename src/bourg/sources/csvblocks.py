@@ -1,45 +1,52 @@
 """Very large CSV files read by blocks, straight from their zip or gzip: nothing is unpacked on the disk.
 
-The national files of Sirene are CSV of ten gigabytes in a zip of three. One thread inflates while Polars parses the
-block before with every core, and the caller keeps what it needs of each block: memory stays that of a few blocks.
+The national files of Sirene are CSV of ten gigabytes in a zip of three. One thread inflates while the blocks before are
+parsed, and the caller keeps what it needs of each block: memory stays that of a few blocks. A caller that needs few
+lines may give a sieve, which sees the bytes before they become a table.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
+import dataclasses
 import io
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bourg.errors import ArchiveError, SourceFormatError
-from bourg.sources import sniffing
-from bourg.sources.archives import choose_member, damaged
+from bourg.errors import SourceFormatError
+from bourg.sources import csvstreams, sniffing
+from bourg.sources.archives import damaged
 from bourg.sources.layouts import Layout, match_layout, missing_columns, no_rows, unique_names
 from bourg.sources.report import MAX_EXAMPLES, ReadReport
 
-BLOCK = 32 * 1024**2
 PARQUET_ROWS = 1_000_000
-# A national file of Sirene unpacks to about ten gigabytes; nothing is written, so the cap is only against bombs.
-MAX_STREAMED_BYTES = 64 * 1024**3
-MAX_RATIO = 250
+# A sieve is compiled or loaded on its first call: small files go without.
+SIEVED_FROM = 64 * 1024**2
+# Bytes kept by the sieve that are put together before they are parsed.
+BATCH = 8 * 1024**2
 MAX_RAGGED_SHARE = 0.01
 MAX_RAGGED_FREE = 10
 _MAX_RECORD = 4 * 1024**2
 _BOM = b"\xef\xbb\xbf"
 _QUOTE, _LINE_END = ord('"'), ord("\n")
 Bytes = npt.NDArray[np.uint8]
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What a sieve keeps of a block: whole lines, their ranks among the ``rows`` it met, and the bytes these took."""
+
+    data: bytes
+    numbers: Longs
+    rows: int
+    used: int
 
 
 @dataclass
@@ -54,6 +61,9 @@ class Blocks:
         Logical name -> name in the file.
     rows
         Data rows met so far, the ragged ones included.
+    sieve
+        Leaves out lines that the caller has no use for, or answers ``None`` when it cannot tell lines apart; asked
+        from :data:`SIEVED_FROM` bytes on.
     """
 
     path: Path
@@ -66,10 +76,17 @@ class Blocks:
     separator: str = ","
     rows: int = 0
     ragged: int = 0
-    _encodings: set[str] = field(default_factory=set)
+    sieve: Callable[[bytes], Sifted | None] | None = None
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield frames of text with the logical columns, absent ones null; wrong lines are counted as rejected.
+    @property
+    def places(self) -> dict[str, int]:
+        """Logical name -> rank of its column in the file."""
+        return {name: self.header.index(column) for name, column in self.columns.items()}
+
+    def frames(self) -> Iterator[tuple[pl.DataFrame, Longs]]:
+        """Yield frames of text with the logical columns, absent ones null, and the ranks of their rows in the file.
+
+        Wrong lines are counted as rejected; lines that the sieve leaves out are only counted in :attr:`rows`.
 
         Raises
         ------
@@ -86,7 +103,7 @@ class Blocks:
             raise no_rows(self.path)
         self._judge()
 
-    def _slices(self, lazy: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    def _slices(self, lazy: pl.LazyFrame) -> Iterator[tuple[pl.DataFrame, Longs]]:
         chosen = [
             (pl.col(self.columns[name]).cast(pl.String) if name in self.columns else _absent()).alias(name)
             for name in self.fields
@@ -96,30 +113,50 @@ class Blocks:
             for start in range(0, total, PARQUET_ROWS):
                 frame = lazy.slice(start, PARQUET_ROWS).select(chosen).collect(engine="streaming")
                 self.rows += frame.height
-                yield frame
+                yield frame, np.arange(start, start + frame.height)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise damaged(self.path.name, str(error).split("\n", 1)[0][:200]) from error
 
-    def _blocks(self, source: Iterator[bytes]) -> Iterator[pl.DataFrame]:
-        carry = b""
-        with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(next, source, None)
-            while (block := pending.result()) is not None:
-                pending = pool.submit(next, source, None)
-                cut = block.rfind(b"\n") + 1
-                if not cut:
-                    carry += block
-                    self._check_record(carry)
-                    continue
-                data, carry = carry + block[:cut], block[cut:]
-                data, left = self._whole(data)
-                carry = left + carry
-                if data:
-                    yield self._parse(data)
+    def _blocks(self, source: Iterator[bytes]) -> Iterator[tuple[pl.DataFrame, Longs]]:
+        carry, met = b"", 0
+        kept: list[Sifted] = []
+        for block in csvstreams.ahead(source):
+            met += len(block)
+            data = carry + block
+            if self.sieve and met > SIEVED_FROM and (sifted := self.sieve(data)):
+                carry = data[sifted.used :]
+                self._check_record(carry)
+                kept.append(dataclasses.replace(sifted, numbers=sifted.numbers + self.rows))
+                self.rows += sifted.rows
+                if sum(len(each.data) for each in kept) >= BATCH:
+                    yield from self._gathered(kept)
+                continue
+            yield from self._gathered(kept)
+            cut = block.rfind(b"\n") + 1
+            if not cut:
+                carry = data
+                self._check_record(carry)
+                continue
+            cut += len(carry)
+            data, rest = data[:cut], data[cut:]
+            before = self.rows
+            data, left = self._whole(data)
+            carry = left + rest
+            if data:
+                frame = self._parse(data)
+                yield frame, np.arange(before, before + frame.height)
+        yield from self._gathered(kept)
         if carry.strip():
             yield from self._last(carry)
 
-    def _last(self, carry: bytes) -> Iterator[pl.DataFrame]:
+    def _gathered(self, kept: list[Sifted]) -> Iterator[tuple[pl.DataFrame, Longs]]:
+        """Parse what the sieve kept, and forget it."""
+        data = b"".join(each.data for each in kept)
+        if data:
+            yield self._parse(data), np.concatenate([each.numbers for each in kept])
+        kept.clear()
+
+    def _last(self, carry: bytes) -> Iterator[tuple[pl.DataFrame, Longs]]:
         """Read what follows the last line end: a whole record, or the sign of a file cut short."""
         records = list(csv.reader(io.StringIO(_decode(carry), newline=""), delimiter=self.separator))
         if len(records) != 1 or len(records[0]) != len(self.header) or _odd(carry):
@@ -129,7 +166,7 @@ class Blocks:
                 next_step="téléchargez-le à nouveau (bourg fetch).",
             )
         self.rows += 1
-        yield self._parse(carry + b"\n")
+        yield self._parse(carry + b"\n"), np.array([self.rows - 1])
 
     def _whole(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the lines of a block that have the fields of the header, and an unfinished last record."""
@@ -198,11 +235,19 @@ class Blocks:
             raise _unclosed(self.path, self.rows + 2)
 
     def _parse(self, data: bytes) -> pl.DataFrame:
-        places = {name: self.header.index(column) for name, column in self.columns.items()}
+        places = self.places
         wanted = sorted(places.values())
 
         def parsed(content: bytes) -> pl.DataFrame:
-            return pl.read_csv(content, separator=self.separator, has_header=False, infer_schema=False, columns=wanted)
+            # A field between quotes that is empty is no more than one without.
+            return pl.read_csv(
+                content,
+                separator=self.separator,
+                has_header=False,
+                infer_schema=False,
+                columns=wanted,
+                null_values="",
+            )
 
         try:
             try:
@@ -265,64 +310,6 @@ def _unclosed(path: Path, line: int) -> SourceFormatError:
     )
 
 
-def _chunks(stream: IO[bytes] | gzip.GzipFile, packed: int | None, where: str) -> Iterator[bytes]:
-    total = 0
-    while True:
-        try:
-            block = stream.read(BLOCK)
-        except _DAMAGED as error:
-            raise damaged(where, str(error) or type(error).__name__) from error
-        if not block:
-            return
-        total += len(block)
-        if packed is not None and (total > MAX_STREAMED_BYTES or (total > BLOCK * 4 and total > MAX_RATIO * packed)):
-            raise ArchiveError(
-                "L'archive se déplie en un contenu démesuré : elle est refusée.",
-                where=where,
-                why=f"plus de {total // 1024**2} Mo pour {packed // 1024} ko compressés.",
-                next_step="téléchargez à nouveau le fichier depuis la page officielle de la source.",
-            )
-        yield block
-
-
-@contextlib.contextmanager
-def _opened(path: Path, members: tuple[str, ...]) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield the kind of content and its blocks."""
-    with path.open("rb") as stream:
-        start = stream.read(8)
-    size = max(path.stat().st_size, 1)
-    if start.startswith(b"PK"):
-        member = choose_member(path, members)
-        with zipfile.ZipFile(path) as archive:
-            declared = archive.getinfo(member)
-            if declared.flag_bits & 0x1:
-                raise ArchiveError(
-                    "L'archive est protégée par un mot de passe.",
-                    where=path.name,
-                    next_step="prenez le fichier public de la source, qui n'est pas chiffré.",
-                )
-            try:
-                inside = archive.open(member)
-            except (zipfile.BadZipFile, NotImplementedError) as error:
-                raise damaged(path.name, str(error)) from error
-            with inside:
-                yield "text", _chunks(inside, max(declared.compress_size, 1), f"{path.name} → {member}")
-    elif start.startswith(b"\x1f\x8b"):
-        with gzip.open(path) as unpacked:
-            yield "text", _chunks(unpacked, size, path.name)
-    elif start.startswith(b"PAR1"):
-        yield "parquet", iter(())
-    else:
-        with path.open("rb") as plain:
-            yield "text", _chunks(plain, None, path.name)
-
-
-def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
-
-
 @contextlib.contextmanager
 def open_blocks(
     path: Path, layouts: Mapping[str, Layout], report: ReadReport, *, members: tuple[str, ...] = ("*.csv",)
@@ -345,7 +332,7 @@ def open_blocks(
     """
     if not path.is_file():
         raise SourceFormatError("Le fichier n'existe pas.", where=str(path), next_step="vérifiez le chemin donné.")
-    with _opened(path, members) as (kind, blocks):
+    with csvstreams.opened(path, members) as (kind, blocks):
         if kind == "parquet":
             yield _parquet(path, layouts, report)
             return
@@ -367,7 +354,7 @@ def open_blocks(
             header = unique_names(record)
             if match := match_layout(layouts, header):
                 layout, columns = match
-                source = _with_first(rest if end else b"", blocks)
+                source = csvstreams.with_first(rest if end else b"", blocks)
                 yield Blocks(path, layout, layouts[layout], columns, header, report, source, separator)
                 return
             names = max(names, header, key=len)

@@ -114,7 +114,7 @@ def _may_be_shell(scope: Scope) -> bool:
     """Tell whether the path can answer with Streamlit's page: no extension, and not a service path."""
     path = str(scope["path"])
     last = path.rsplit("/", 1)[-1]
-    services = ("/bourg/", "/api/", "/_stcore/", "/media/", "/ville/", "/methode")
+    services = ("/bourg/", "/api/", "/_stcore/", "/media/", "/ville/", "/methode", "/accessibilite")
     return ("." not in last or last == "index.html") and not path.startswith(services)
 
 

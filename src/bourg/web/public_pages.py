@@ -24,6 +24,7 @@ from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.portrait.page import TownPage, town_main
 from bourg.portrait.pdf.render import portrait_pdf
 from bourg.portrait.social import social_png
+from bourg.site.accessibility import DESCRIPTION, TITLE, statement_main
 from bourg.site.addresses import ServerLinks, town_name
 from bourg.site.layout import CSS, Frame, asset, fragment, whole_page
 from bourg.site.pages import method_main
@@ -69,6 +70,7 @@ def public_routes(context: WebContext) -> list[Route]:
         ("/ville/{town}/portrait.json", pages.data),
         ("/methode", pages.methods),
         ("/methode/{theme}", pages.method),
+        ("/accessibilite", pages.accessibility),
         (_ASSETS + "{name}", pages.style),
     ]
     # What follows a town is a page that does not exist, and not the shell of the dashboard.
@@ -236,6 +238,12 @@ class _Pages:
         main = method_main(theme, home="/", parent="/methode")
         title = f"Méthode : {THEMES[theme]}"
         page = whole_page(Frame(title, f"{title}, définitions et sources.", _ASSETS, "/", _MENU), main)
+        return content_response(request, page.encode(), _HTML, cache=REVALIDATE)
+
+    def accessibility(self, request: Request) -> Response:
+        """Answer with the statement of accessibility."""
+        main = statement_main("/", town="/ville/12145-millau")
+        page = whole_page(Frame(TITLE, DESCRIPTION, _ASSETS, "/", _MENU), main)
         return content_response(request, page.encode(), _HTML, cache=REVALIDATE)
 
     def style(self, request: Request) -> Response:

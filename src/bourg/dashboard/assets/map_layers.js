@@ -1,7 +1,7 @@
 // What is drawn: clusters and places as real buttons, outlines in SVG (they follow the theme), names of territories.
 
 import { outlines } from './map_data.js';
-import { MARKS, count, make, markOf } from './map_text.js';
+import { MARKS, make, markOf } from './map_text.js';
 
 const COMMUNE_ZOOM = 9;
 const DEPARTEMENT_NAMES_ZOOM = 7;
@@ -93,7 +93,7 @@ export class Places {
     const act = () => (isCluster ? this.openCluster(feature, index, marker) : this.open(feature.properties, marker));
     marker.on('add', () => {
       const text = isCluster
-        ? `Groupe de ${count(feature.properties.point_count, 'lieu', 'lieux')}, ouvrir`
+        ? `Groupe de ${shownSize(feature.properties.point_count)} lieux, ouvrir`
         : this.label(feature.properties);
       marker.getElement().setAttribute('aria-label', text);
       marker.getElement().title = isCluster ? '' : text;
@@ -112,8 +112,7 @@ export class Places {
 
   clusterIcon(size) {
     const width = size < 10 ? 30 : size < 100 ? 36 : size < 1000 ? 44 : 50;
-    const shown = size < 10_000 ? size.toLocaleString('fr-FR') : `${Math.round(size / 1000)} k`;
-    return this.L.divIcon({ className: 'cluster', html: make('span', { text: shown }), iconSize: [width, width] });
+    return this.L.divIcon({ className: 'cluster', html: make('span', { text: shownSize(size) }), iconSize: [width, width] });
   }
 
   placeIcon(index) {
@@ -259,6 +258,9 @@ export class Outlines {
     if (geometry && !this.gone && this.commune === commune) this.chosen = this.shape(geometry, 'outline chosen', 'chosen').addTo(this.map);
   }
 }
+
+/** What a group shows, and what its name says: « 1 204 », « 12 k ». */
+const shownSize = (size) => (size < 10_000 ? size.toLocaleString('fr-FR') : `${Math.round(size / 1000)} k`);
 
 export const legendOf = (categories) => make('ul', { 'class': 'legend', 'aria-label': 'Légende' },
   ...categories.map((name) => make('li', {}, markOf(name), MARKS[name]?.label ?? name)),

@@ -133,7 +133,7 @@ def _statistics(observatory: Observatory, commune: str | None, types: list[str],
         places = places.filter(pl.col("category").is_in(categories))
     mark = _mark(observatory)
     covered = not communes.is_empty()
-    st.subheader(observatory.index.get(commune).name if commune else "France entière", divider="gray")
+    st.header(observatory.index.get(commune).name if commune else "France entière", divider="gray")
     with st.container(horizontal=True):
         st.metric(
             f"Lieux retenus{mark}", format_number(places.height) if covered else _UNKNOWN,

@@ -63,7 +63,7 @@ _STYLE = """
 
 
 # By reference, not pickled at each run: a portrait is never changed.
-@st.cache_resource(max_entries=24, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _portrait(snapshot_id: str, code: str, _observatory: Observatory) -> Portrait:
     del snapshot_id  # part of the cache key
     return make_portrait(_observatory, code)

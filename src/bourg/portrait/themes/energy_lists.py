@@ -12,6 +12,7 @@ from bourg.portrait.themes.energy_map import mast_text, produced_text, site_name
 from bourg.portrait.themes.energy_markup import shown
 from bourg.portrait.themes.energy_model import EnergyPage, sector_label, usable
 from bourg.portrait.themes.energy_words import energy_text, power_text, weight_text
+from bourg.store.spreadsheets import safe_text
 from bourg.text import count_of, format_number
 
 # What a page can hold, the export has them all; and what it shows before it is asked for more.
@@ -167,7 +168,9 @@ def sites_csv(page: EnergyPage, names: Mapping[str, str]) -> str:
         commune=pl.col("code").replace_strict(dict(names), default=None, return_dtype=pl.String),
         demonstration=pl.lit("oui" if page.register.demo else "non"),
     )
-    return named.select(*(pl.col(old).alias(new) for old, new in columns.items()), "demonstration").write_csv()
+    told = named.select(*(pl.col(old).alias(new) for old, new in columns.items()), "demonstration")
+    texts = [name for name, kind in told.schema.items() if kind == pl.String]
+    return told.with_columns(safe_text(pl.col(name)).alias(name) for name in texts).write_csv()
 
 
 def sources_block(page: EnergyPage) -> str:

@@ -6,6 +6,8 @@ and SIRET numbers are of a range that the register does not use.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,20 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 _YEAR = 2023
 _DAY = np.datetime64("2024-12-31")
+_CONSTANT = {
+    "dateDernierTraitementEtablissement": f"{_DAY}T08:00:00", "etablissementSiege": "true",
+    "nombrePeriodesEtablissement": "1", "nomenclatureActivitePrincipaleEtablissement": "NAFRev2",
+}  # fmt: skip
+_CONSTANT_HISTORY = {
+    "nomenclatureActivitePrincipaleEtablissement": "NAFRev2",
+    **{name: "false" for name in HISTORY_COLUMNS if name.startswith("changement")},
+}  # fmt: skip
+# The three numbers begin every line of both files: they are written as one piece.
+_KEYS = ",".join(COLUMNS[:3])
+_READ_AGAIN = [
+    "dateCreationEtablissement", "dateDebut", "etatAdministratifEtablissement",
+    "activitePrincipaleEtablissement",
+]  # fmt: skip
 # Closed establishments for one open: Sirene keeps them for ever.
 _CLOSED = 0.9
 # Mean life of a shop, days; half of them are closed within five to six years.
@@ -84,23 +100,55 @@ def write_sirene(target: Path, territory: Territory, zoning: Zoning, seed: int, 
     position, kinds = np.concatenate([position, position[gone]]), np.concatenate([kinds, kinds[gone]])
     is_open = np.arange(position.size) < gone.size
     table = _rows(territory, position, kinds, is_open, rng)
-    return _write(target / SIRENE_FILE, table, COLUMNS)
+    return _write(target / SIRENE_FILE, table, COLUMNS, _CONSTANT)
 
 
 def write_history(target: Path, seed: int) -> Path:
     """Write the periods of the shops of the stock already written in the same folder."""
-    stock = pl.read_csv(target / SIRENE_FILE, infer_schema=False)
-    return _write(target / HISTORY_FILE, _periods(stock, stream_of(seed, HISTORY_FILE)), HISTORY_COLUMNS)
+    stock = pl.read_csv(target / SIRENE_FILE, infer_schema=False, columns=_READ_AGAIN)
+    table = _periods(stock, stream_of(seed, HISTORY_FILE))
+    return _write(target / HISTORY_FILE, table, HISTORY_COLUMNS, _CONSTANT_HISTORY)
 
 
-def _write(final: Path, table: pl.DataFrame, columns: tuple[str, ...]) -> Path:
-    """Write the columns of the official layout; those the generator leaves out are empty."""
-    absent = pl.lit(None, dtype=pl.String)
-    return write_csv(
-        final,
-        table.select((pl.col(name) if name in table.columns else absent).alias(name) for name in columns),
-        separator=",",
+def _write(final: Path, table: pl.DataFrame, columns: tuple[str, ...], constant: Mapping[str, str]) -> Path:
+    """Write the columns of the official layout; those the generator leaves out are empty.
+
+    Neighbouring columns of one value are written as one piece: most of the fifty-four are empty.
+    """
+    pieces: list[pl.Expr] = []
+    for varies, group in itertools.groupby((_KEYS, *columns[3:]), key=lambda name: name in table.columns):
+        names = list(group)
+        if varies:
+            pieces += [pl.col(name) for name in names]
+        else:
+            pieces.append(pl.lit(",".join(constant.get(name, "") for name in names)).alias(",".join(names)))
+    return write_csv(final, table.select(pieces), separator=",", quote="never")
+
+
+def _cell(texts: pl.Series) -> pl.Series:
+    """Return texts as they are written in a CSV cell."""
+    odd = texts.str.contains('[",]')
+    return (
+        texts.to_frame("t")
+        .select(
+            pl.when(odd).then(pl.format('"{}"', pl.col("t").str.replace_all('"', '""', literal=True))).otherwise("t")
+        )
+        .to_series()
     )
+
+
+def _numbers(size: int) -> pl.Series:
+    """Return SIREN, NIC and SIRET of each shop as they are written."""
+    rank = pl.int_range(size).cast(pl.String).str.zfill(7)
+    return pl.select(pl.format("99{},00011,99{}00011", rank, rank)).to_series()
+
+
+def _days(dates: pl.Series) -> pl.Series:
+    """Return dates as texts; each day is written once, shops have a few thousand."""
+    days = dates.cast(pl.Int32)
+    first, last = int(days.min()), int(days.max())  # type: ignore[arg-type]
+    texts = pl.Series(np.arange(first, last + 1), dtype=pl.Int32).cast(pl.Date).cast(pl.String)
+    return texts.gather(days - first)
 
 
 def _open_shops(territory: Territory, towns: pl.Series, seed: int, factor: float) -> tuple[Ints, Ints]:
@@ -129,7 +177,8 @@ def _names(kinds: Ints, rng: np.random.Generator) -> pl.Series:
     by_type = {kind: [brand.name for brand in brands() if kind in brand.types] for kind in order}
     draw, pick = rng.random(kinds.size), rng.random(kinds.size)
     own = [form.format(place) for form in _OWN for place in _PLACES]
-    names = np.full(kinds.size, "", dtype=object)
+    words: list[str] = [""]
+    chosen = np.zeros(kinds.size, dtype=np.int64)
     for rank in np.unique(kinds):
         kind = found.types[order[rank]]
         members = np.flatnonzero(kinds == rank)
@@ -140,8 +189,9 @@ def _names(kinds: Ints, rng: np.random.Generator) -> pl.Series:
         for case, values in ((0, by_type[kind.id]), (1, own), (2, [trade])):
             rows = members[where == case]
             if rows.size:
-                names[rows] = np.array(values, dtype=object)[(pick[rows] * len(values)).astype(int)]
-    return pl.Series(names, dtype=pl.String).str.to_uppercase()
+                chosen[rows] = len(words) + (pick[rows] * len(values)).astype(int)
+                words += values
+    return _cell(pl.Series(words).str.to_uppercase()).gather(chosen)
 
 
 def _project(territory: Territory, position: Ints, longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
@@ -179,19 +229,20 @@ def _rows(territory: Territory, position: Ints, kinds: Ints, is_open: Bools, rng
     created = np.minimum(created, _DAY - np.timedelta64(5, "D"))
     partial = pl.Series(rng.random(size) < 0.12)
     kind = pl.Series([typology().types[key].naf[0] for key in typology().types])
-    siren = pl.Series(np.arange(size)).cast(pl.String).str.zfill(7)
-    town = territory.communes.select("code", "name", "postal")[position]
+    town = territory.communes.select("code", "postal", name=_cell(territory.communes["name"].str.to_uppercase()))[
+        position
+    ]
     start = np.where(is_open, created, closed)
     hidden = pl.when("partial").then(pl.lit("[ND]"))
     frame = pl.DataFrame({
-        "siren": "99" + siren, "nic": ["00011"] * size, "partial": partial,
-        "dateCreationEtablissement": pl.Series(created.astype("datetime64[D]")).cast(pl.String),
-        "dateDebut": pl.Series(start.astype("datetime64[D]")).cast(pl.String),
+        _KEYS: _numbers(size), "partial": partial,
+        "dateCreationEtablissement": _days(pl.Series(created.astype("datetime64[D]"))),
+        "dateDebut": _days(pl.Series(start.astype("datetime64[D]"))),
         "etatAdministratifEtablissement": np.where(is_open, "A", "F"),
         "trancheEffectifsEtablissement": rng.choice(["NN", "00", "01", "02"], size, p=[0.5, 0.1, 0.25, 0.15]),
         "numeroVoieEtablissement": pl.Series(number).cast(pl.String),
         "libelleVoieEtablissement": pl.Series(_STREETS).gather(street),
-        "codePostalEtablissement": town["postal"], "libelleCommuneEtablissement": town["name"].str.to_uppercase(),
+        "codePostalEtablissement": town["postal"], "libelleCommuneEtablissement": town["name"],
         "codeCommuneEtablissement": town["code"],
         "coordonneeLambertAbscisseEtablissement": pl.Series(x).cast(pl.String),
         "coordonneeLambertOrdonneeEtablissement": pl.Series(y).cast(pl.String),
@@ -205,20 +256,15 @@ def _rows(territory: Territory, position: Ints, kinds: Ints, is_open: Bools, rng
     )  # fmt: skip
     return frame.with_columns(
         *(hidden.otherwise(name).alias(name) for name in masked),
-        siret=pl.col("siren") + pl.col("nic"),
         statutDiffusionEtablissement=pl.when("partial").then(pl.lit("P")).otherwise(pl.lit("O")),
-        dateDernierTraitementEtablissement=pl.lit(f"{_DAY}T08:00:00"),
-        etablissementSiege=pl.lit("true"),
-        nombrePeriodesEtablissement=pl.lit("1"),
         typeVoieEtablissement=hidden.otherwise(pl.lit("RUE")),
-        nomenclatureActivitePrincipaleEtablissement=pl.lit("NAFRev2"),
-    ).sort("siret")
+    ).drop("partial")
 
 
 def _periods(table: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Return one period of each shop that never closed, two of the others, three when a trade changed."""
     base = table.select(
-        "siren", "nic", "siret", created="dateCreationEtablissement", start="dateDebut",
+        created="dateCreationEtablissement", start="dateDebut",
         state="etatAdministratifEtablissement", naf="activitePrincipaleEtablissement",
     ).with_columns(pl.col("created", "start").str.to_date("%Y-%m-%d"))  # fmt: skip
     others = pl.Series([kind.naf[0] for kind in typology().types.values()])
@@ -229,28 +275,26 @@ def _periods(table: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         .dt.total_days(),
     )  # fmt: skip
     base = base.with_columns(changed=pl.col("changed") & (pl.col("life") > 60))
-    middle = pl.col("created").dt.offset_by(pl.format("{}d", pl.col("life") // 2))
-    end = pl.when(pl.col("state") == "F").then(pl.col("start").dt.offset_by("-1d"))
-    first_end = pl.when("changed").then(middle.dt.offset_by("-1d")).otherwise(end)
-    keys = ["siren", "nic", "siret"]
+    day = pl.duration(days=1)
+    middle = pl.col("created") + pl.duration(days=pl.col("life") // 2)
+    end = pl.when(pl.col("state") == "F").then(pl.col("start") - day)
+    first_end = pl.when("changed").then(middle - day).otherwise(end)
+    base = base.with_row_index("rank")
     parts = [
         base.select(
-            *keys, s="created", e=first_end, st=pl.lit("A"), n=pl.when("changed").then("other").otherwise("naf")
+            "rank", s="created", e=first_end, st=pl.lit("A"), n=pl.when("changed").then("other").otherwise("naf")
         ),
-        base.filter("changed").select(*keys, s=middle, e=end, st=pl.lit("A"), n="naf"),
+        base.filter("changed").select("rank", s=middle, e=end, st=pl.lit("A"), n="naf"),
         base.filter(pl.col("state") == "F").select(
-            *keys, s="start", e=pl.lit(None, dtype=pl.Date), st=pl.lit("F"), n="naf"
+            "rank", s="start", e=pl.lit(None, dtype=pl.Date), st=pl.lit("F"), n="naf"
         ),
     ]
-    no = pl.lit("false")
-    return (
-        pl.concat(parts)
-        .sort("siret", "s", descending=[False, True])
-        .select(
-            *keys, dateFin=pl.col("e").cast(pl.String), dateDebut=pl.col("s").cast(pl.String),
-            etatAdministratifEtablissement="st", changementEtatAdministratifEtablissement=no,
-            changementEnseigneEtablissement=no, changementDenominationUsuelleEtablissement=no,
-            activitePrincipaleEtablissement="n", nomenclatureActivitePrincipaleEtablissement=pl.lit("NAFRev2"),
-            changementActivitePrincipaleEtablissement=no, changementCaractereEmployeurEtablissement=no,
-        )
-    )  # fmt: skip
+    # The stock is in the order of SIRET: its rank sorts faster than the text.
+    table = pl.concat(parts).sort("rank", "s", descending=[False, True])
+    return table.select(
+        _numbers(base.height).gather(table["rank"]).alias(_KEYS),
+        _days(table["e"]).alias("dateFin"),
+        _days(table["s"]).alias("dateDebut"),
+        etatAdministratifEtablissement="st",
+        activitePrincipaleEtablissement="n",
+    )

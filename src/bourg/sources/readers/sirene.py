@@ -22,14 +22,17 @@ from bourg.commerce.chains import classify, fold_words, large_companies
 from bourg.commerce.evolution import replacements, shop_survival, shop_turnover, shop_years
 from bourg.commerce.typology import group_of, rules, type_of, typology
 from bourg.errors import SourceFormatError
-from bourg.geography.codes import departement_expr
+from bourg.geography.codes import COMMUNE_PATTERN, departement_expr
 from bourg.sources import cells
-from bourg.sources.csvblocks import open_blocks
+from bourg.sources.csvblocks import Blocks, Longs, open_blocks
 from bourg.sources.layouts import column, optional
+from bourg.sources.readers.sirene_sieve import Sieve
 from bourg.sources.reading import ReadContext, Tables
 from bourg.sources.report import MAX_EXAMPLES, ReadReport
 
 NAF_REV2 = "NAFRev2"
+# Nomenclatures Sirene has known, the one of the typology first.
+_SCHEMES = (NAF_REV2, "NAFRev1", "NAF1993", "NAP")
 MEMBERS = ("stocketablissement_utf8*.csv", "stocketablissement*.csv", "*.csv")
 LAYOUTS = {
     "stock": {
@@ -66,12 +69,14 @@ SCHEMA = {
     "observed": pl.Date,
 }  # fmt: skip
 _COORDINATES = ("x", "y", "longitude", "latitude")
-# What is kept of a row until the whole file is read; codes of few values are put together at the end.
+# What is kept of a row until the whole file is read.
 _TIDY = (
-    "siret", "code", "type", "naf", "open", "created", "closed", "treated", "employees", "employer", "public", "sign",
-    "sign2", "usual", "address", *_COORDINATES,
+    "siret", "code", "type", "naf", "open", "created", "closed", "treated", "employees", "employer", "public", "name",
+    "name_other", "address", *_COORDINATES,
 )  # fmt: skip
-_SLICE = 500_000
+# Texts of few values, kept as ranks in a sorted list: two bytes a shop instead of sixteen, in the same order.
+_LISTED = ("code", "type", "group", "naf", "employees")
+_SLICE = 250_000
 _MAX_SHIFTED_SHARE = 0.01
 _MAX_SHIFTED_FREE = 10
 # What Sirene writes for what it does not diffuse, for an unknown bracket and for an unknown creation.
@@ -92,8 +97,27 @@ class Tally:
     examples: list[str] = field(default_factory=list)
 
 
-def shop_rows(frame: pl.DataFrame, tally: Tally, before: int, path: Path) -> pl.DataFrame:
+def shop_sieve(blocks: Blocks) -> Sieve | None:
+    """Return what leaves out of a text file the rows that :func:`shop_rows` would; a Parquet file needs none."""
+    if isinstance(blocks.source, pl.LazyFrame):
+        return None
+    return Sieve(blocks.places, len(blocks.header), blocks.separator, codes=shop_codes(), schemes=_SCHEMES)
+
+
+def shop_codes() -> list[str]:
+    """Return the NAF rév. 2 codes of shops, with and without their point."""
+    return [code for known in typology().by("naf") for code in (known, known.replace(".", ""))]
+
+
+def shop_rows(frame: pl.DataFrame, tally: Tally, numbers: Longs, met: int, path: Path) -> pl.DataFrame:
     """Return the rows of a block that are shops; shifted rows, old nomenclatures and the rest are counted.
+
+    Parameters
+    ----------
+    numbers
+        Rank of each row in the file, shape (rows,).
+    met
+        Rows of the file met so far.
 
     Raises
     ------
@@ -109,22 +133,23 @@ def shop_rows(frame: pl.DataFrame, tally: Tally, before: int, path: Path) -> pl.
     ).fill_null(value=False)
     wrong = frame.filter(~sound)
     if wrong.height:
-        numbers = frame.select(pl.arg_where(~sound)).to_series().head(MAX_EXAMPLES - len(tally.examples))
+        ranks = frame.select(pl.arg_where(~sound)).to_series().head(MAX_EXAMPLES - len(tally.examples))
         tally.examples += [
-            f"ligne {before + int(number) + 2} : siret « {siret} », état « {state} »"
-            for number, (siret, state) in zip(numbers, wrong.select("siret", "state").iter_rows(), strict=False)
+            f"ligne {number + 2} : siret « {siret} », état « {state} »"
+            for number, (siret, state) in zip(
+                numbers[ranks.to_numpy()].tolist(), wrong.select("siret", "state").iter_rows(), strict=False
+            )
         ]
         tally.shifted += wrong.height
-        if tally.shifted > _MAX_SHIFTED_FREE and tally.shifted > frame.height / 2:
-            raise too_shifted(path, tally, before + frame.height)
+        if tally.shifted > _MAX_SHIFTED_FREE and tally.shifted > met / 2:
+            raise too_shifted(path, tally, met)
         frame = frame.filter(sound)
     # Checking the few hundred nomenclature values once by block costs nothing beside one test by row.
     schemes = frame["nomenclature"].value_counts()
     for scheme, count in schemes.iter_rows():
         if scheme is not None and scheme != NAF_REV2:
             tally.unknown[scheme] = tally.unknown.get(scheme, 0) + count
-    codes = [code for known in typology().by("naf") for code in (known, known.replace(".", ""))]
-    kept = frame.filter(pl.col("naf").is_in(codes) & (pl.col("nomenclature") == NAF_REV2).fill_null(value=True))
+    kept = frame.filter(pl.col("naf").is_in(shop_codes()) & (pl.col("nomenclature") == NAF_REV2).fill_null(value=True))
     tally.other += frame.height - kept.height
     return kept
 
@@ -139,14 +164,18 @@ def too_shifted(path: Path, tally: Tally, rows: int) -> SourceFormatError:
     )
 
 
-def settle(tally: Tally, rows: int, path: Path, report: ReadReport) -> None:
-    """Write the counts of a whole file into the report.
+def settle(tally: Tally, sieve: Sieve | None, rows: int, path: Path, report: ReadReport) -> None:
+    """Write the counts of a whole file into the report, what the sieve left out included.
 
     Raises
     ------
     SourceFormatError
         When more than 1 % of the rows are shifted.
     """
+    for scheme, count in (sieve.left_out if sieve else {}).items():
+        tally.other += count
+        if scheme is not None and scheme != NAF_REV2:
+            tally.unknown[scheme] = tally.unknown.get(scheme, 0) + count
     if tally.shifted > max(_MAX_SHIFTED_FREE, _MAX_SHIFTED_SHARE * rows):
         raise too_shifted(path, tally, rows)
     report.reject("colonnes décalées : SIRET, état ou date illisible", tally.shifted, tally.examples)
@@ -203,7 +232,11 @@ def _points(frame: pl.DataFrame, report: ReadReport) -> pl.DataFrame:
 
 def _tidy(rows: pl.DataFrame, report: ReadReport) -> pl.DataFrame:
     """Return clean columns; what is not diffused is emptied before anything else looks at it."""
-    rows = _dates(cells.mend_codes(rows.with_columns(code=_clean_text("code")), report), report)
+    rows = rows.with_columns(code=_clean_text("code"))
+    # Mending costs a lot for codes that are almost always right.
+    if not rows["code"].unique().str.contains(COMMUNE_PATTERN).fill_null(value=False).all():
+        rows = cells.mend_codes(rows, report)
+    rows = _dates(rows, report)
     public = pl.col("diffusion") == "O"
     shown = [pl.when("public").then(_clean_text(name)).alias(name) for name in ("sign", "sign2", "usual")]
     rows = rows.with_columns(public=public.fill_null(value=False)).with_columns(*shown)
@@ -216,21 +249,51 @@ def _tidy(rows: pl.DataFrame, report: ReadReport) -> pl.DataFrame:
     report.mend(
         "établissement à diffusion partielle : SIRET, nom et adresse retirés", rows.filter(~pl.col("public")).height
     )
-    words = [fold_words(_clean_text(name).fill_null("")) for name in ("number", "repetition", "street_type", "street")]
-    # Only told equal or not: eight bytes a shop instead of a text, and no address goes further.
-    address = pl.concat_str(words, separator="|").hash()
-    known = pl.col("public") & _clean_text("street").is_not_null() & _clean_text("number").is_not_null()
     bracket = cells.text(pl.col("employees"))
     return rows.with_columns(
+        *_coordinates(rows),
         siret=pl.when("public").then("siret"),
         naf=pl.col("naf").str.replace(r"^(\d{2})(\d{2}[A-Z])$", "$1.$2"),
         type=type_of(pl.col("naf"), "naf"),
         open=pl.col("state") == "A",
         employees=pl.when(bracket != _UNKNOWN_BRACKET).then(bracket),
         employer=(pl.col("employer") == "O"),
-        address=pl.when(known).then(address),
-        **{name: pl.when("public").then(cells.number(_clean_text(name))) for name in _COORDINATES},
+        address=_addresses(rows),
+        name=pl.coalesce("sign", "usual"),
+        name_other=pl.coalesce("sign2", "usual"),
     ).select(list(_TIDY))
+
+
+def _addresses(rows: pl.DataFrame) -> pl.Series:
+    """Return a number equal for equal addresses, null when one is unknown or not public.
+
+    Only told equal or not: eight bytes a shop instead of a text, and no address goes further.
+    """
+    folded = []
+    for name in ("number", "repetition", "street_type", "street"):
+        # Words are folded once by value: streets have the same names in every town.
+        values = rows.select(pl.col(name).unique(maintain_order=True)).with_columns(
+            word=fold_words(_clean_text(name).fill_null(""))
+        )
+        both = rows.select(name).join(values, on=name, how="left", nulls_equal=True, maintain_order="left")
+        folded.append(both["word"].alias(name))
+    known = (
+        rows["public"]
+        & rows.select(_clean_text("street").is_not_null() & _clean_text("number").is_not_null())["street"]
+    )
+    return pl.select(pl.when(known).then(pl.concat_str(folded, separator="|").hash())).to_series()
+
+
+def _coordinates(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Return the numbers of public coordinates, mended only in blocks where some are not plain numbers."""
+    found = []
+    for name in _COORDINATES:
+        text = _clean_text(name)
+        plain = pl.col(name).cast(pl.Float64, strict=False)
+        odd = rows.select((plain.is_null() & text.is_not_null()).any()).item()
+        value = cells.number(text) if odd else pl.when(plain.is_finite()).then(plain)
+        found.append(pl.when("public").then(value).alias(name))
+    return found
 
 
 def _kept(rows: pl.DataFrame, report: ReadReport) -> tuple[bytes, dt.date | None]:
@@ -248,18 +311,39 @@ def _kept(rows: pl.DataFrame, report: ReadReport) -> tuple[bytes, dt.date | None
     return buffer.getvalue(), last
 
 
+def _gathered(kept: list[bytes]) -> pl.DataFrame:
+    """Put the blocks together, texts of few values as ranks; ``kept`` is emptied on the way."""
+    names = [name for name in _LISTED if name in _TIDY]
+    values: dict[str, set[str]] = {name: set() for name in names}
+    for block in kept:
+        for texts in pl.read_ipc(io.BytesIO(block), columns=names):
+            values[texts.name].update(texts.drop_nulls().unique())
+    kinds = {name: pl.Enum(sorted(found)) for name, found in values.items()}
+    parts = []
+    while kept:
+        parts.append(pl.read_ipc(io.BytesIO(kept.pop(0))).cast(kinds))  # type: ignore[arg-type]
+    shops = pl.concat(parts)
+    groups = typology().group_of()
+    return shops.with_columns(
+        group=group_of(pl.col("type").cast(pl.String)).cast(pl.Enum(sorted(set(groups.values()))))
+    )
+
+
+def _plain(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col(name).cast(pl.String) for name in _LISTED if name in table.columns)
+
+
 def _finished(shops: pl.DataFrame, report: ReadReport) -> pl.DataFrame:
     """Class the shops and place them, by slices: the columns of a match are many and short-lived."""
-    companies = large_companies(shops)
+    companies = large_companies(shops.select("siret", "open", pl.col("code").cast(pl.String)))
     parts = [pl.DataFrame(schema=SCHEMA)]
     # Sorted through its order, slice by slice: sorting the whole would hold it twice.
     order = shops.select(
         pl.arg_sort_by("code", "type", "siret", "created", nulls_last=True, maintain_order=True)
     ).to_series()
     for start in range(0, shops.height, _SLICE):
-        part = shops[order.slice(start, _SLICE)]
-        named = part.with_columns(name=pl.coalesce("sign", "usual"), name_other=pl.coalesce("sign2", "usual"))
-        placed = _points(classify(named, companies), report)
+        part = _plain(shops[order.slice(start, _SLICE)])
+        placed = _points(classify(part, companies), report)
         parts.append(placed.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
     return pl.concat(parts)
 
@@ -283,35 +367,30 @@ def read(path: Path, context: ReadContext) -> Tables:
     kept: list[bytes] = []
     days: list[dt.date] = []
     with open_blocks(path, LAYOUTS, report, members=MEMBERS) as blocks:
-        before = 0
-        for frame in blocks.frames():
-            rows, last = _kept(shop_rows(frame, tally, before, path), report)
+        sieve = blocks.sieve = shop_sieve(blocks)
+        for frame, numbers in blocks.frames():
+            rows, last = _kept(shop_rows(frame, tally, numbers, blocks.rows, path), report)
             kept.append(rows)
             days += [last] if last else []
-            before = blocks.rows
         report.rows_read += blocks.rows
-    settle(tally, report.rows_read, path, report)
-    parts = []
-    while kept:
-        parts.append(pl.read_ipc(io.BytesIO(kept.pop(0))))
-    shops = pl.concat(parts)
-    parts.clear()
+    settle(tally, sieve, report.rows_read, path, report)
+    shops = _gathered(kept)
     if not days:
         report.note("aucun établissement n'est un commerce dans ce fichier")
     known = pl.col("siret").is_null() | pl.col("siret").is_first_distinct()
     if repeated := shops.select((~known).sum()).item():
         report.reject("établissement répété (même SIRET)", repeated)
         shops = shops.filter(known)
-    shops = shops.with_columns(observed=pl.lit(max(days, default=None), dtype=pl.Date), group=group_of(pl.col("type")))
+    shops = shops.with_columns(observed=pl.lit(max(days, default=None), dtype=pl.Date))
     report.rows_kept += shops.height
     dated = shops.select("siret", "code", "type", "group", "created", "closed", "open", "observed", "address")
     outcome = replacements(dated)
     successors = outcome.select("siret", "replaced").filter(pl.col("siret").is_not_null())
     shops = shops.drop("address").join(successors, on="siret", how="left", maintain_order="left")
     tables = {
-        "shop_years": shop_years(dated),
-        "shop_survival": shop_survival(dated),
-        "shop_turnover": shop_turnover(dated, outcome),
+        "shop_years": _plain(shop_years(dated)),
+        "shop_survival": _plain(shop_survival(dated)),
+        "shop_turnover": _plain(shop_turnover(dated, outcome)),
     }
     del dated, outcome
     return {"shops": _finished(shops, report), **tables}

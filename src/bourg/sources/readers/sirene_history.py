@@ -13,7 +13,7 @@ import polars as pl
 from bourg.commerce.typology import type_of
 from bourg.sources.csvblocks import open_blocks
 from bourg.sources.layouts import column
-from bourg.sources.readers.sirene import Tally, settle, shop_rows
+from bourg.sources.readers.sirene import Tally, settle, shop_rows, shop_sieve
 from bourg.sources.reading import ReadContext, Tables
 
 MEMBERS = ("stocketablissementhistorique*.csv", "*.csv")
@@ -72,9 +72,9 @@ def read(path: Path, context: ReadContext) -> Tables:
         return pl.col(name).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
 
     with open_blocks(path, LAYOUTS, report, members=MEMBERS) as blocks:
-        before = 0
-        for frame in blocks.frames():
-            part = shop_rows(frame, tally, before, path)
+        sieve = blocks.sieve = shop_sieve(blocks)
+        for frame, numbers in blocks.frames():
+            part = shop_rows(frame, tally, numbers, blocks.rows, path)
             # Dates are read by block: four bytes a value are kept rather than a text.
             kept.append(
                 part.select(
@@ -86,9 +86,8 @@ def read(path: Path, context: ReadContext) -> Tables:
                     type=type_of(pl.col("naf"), "naf"),
                 )
             )
-            before = blocks.rows
         report.rows_read += blocks.rows
-    settle(tally, report.rows_read, path, report)
+    settle(tally, sieve, report.rows_read, path, report)
     rows = pl.concat(kept)
     wrong = (
         pl.col("start").is_null()
