@@ -356,7 +356,8 @@ def town_ranks(
     UnknownTerritoryError, UnknownIndicatorError
         When the code or an indicator is unknown.
     """
-    return pl.DataFrame(list(rank_rows(matrix, code, sets, indicators, ordered=ordered)), schema=RANKS_SCHEMA)
+    rows = list(rank_rows(matrix, code, sets, indicators, ordered=ordered))
+    return pl.DataFrame({name: [row[name] for row in rows] for name in RANKS_SCHEMA}, schema=RANKS_SCHEMA)
 
 
 def rank_rows(

@@ -146,6 +146,8 @@ def _numbers(size: int) -> pl.Series:
 def _days(dates: pl.Series) -> pl.Series:
     """Return dates as texts; each day is written once, shops have a few thousand."""
     days = dates.cast(pl.Int32)
+    if days.null_count() == days.len():
+        return days.cast(pl.String)
     first, last = int(days.min()), int(days.max())  # type: ignore[arg-type]
     texts = pl.Series(np.arange(first, last + 1), dtype=pl.Int32).cast(pl.Date).cast(pl.String)
     return texts.gather(days - first)
