@@ -177,7 +177,7 @@ def test_deep_link_restores_everything(places: pl.DataFrame, populations: dict[s
     )
     monuments = places.filter((pl.col("type") == "Monument") & (pl.col("category") == "patrimoine"))
     check_figures(app, monuments, populations, "12145")
-    assert [item.value for item in app.subheader] == ["Millau"]
+    assert [item.value for item in app.header] == ["Millau"]
     data = map_data(app)
     assert (data["types"], data["categories"], data["commune"]["code"]) == (["Monument"], ["patrimoine"], "12145")
     # The view belongs to the map: it is left in the address.
@@ -231,7 +231,7 @@ def test_wrong_address_is_told_and_the_rest_is_kept(
 def test_merged_commune_leads_to_the_one_it_joined() -> None:
     app = start({"commune": "75111"})
     assert app.query_params == {"commune": "75056"}
-    assert [item.value for item in app.subheader] == ["Paris"]
+    assert [item.value for item in app.header] == ["Paris"]
 
 
 def test_town_without_any_place_is_told_apart_from_one_the_list_leaves_out(
