@@ -226,7 +226,8 @@ def sets_table(sheet: ValueSheet) -> str:
         f"{sheet.label}{unit} : {sheet.territory or 'la commune'} dans chaque ensemble (rang 1 : valeur la plus élevée)"
     )
     return (
-        f'<div class="defile" role="region" tabindex="0" aria-label="{escape(f"Comparaisons, {sheet.label}")}">'
+        # Not a region: a figure is shown twice on a page, and two landmarks would have one name.
+        f'<div class="defile" role="group" tabindex="0" aria-label="{escape(f"Comparaisons, {sheet.label}")}">'
         f"<table><caption>{escape(unbroken(title))}</caption><thead><tr>{columns}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
