@@ -35,7 +35,6 @@ from bourg.portrait.access_html import (
     reach_sentence,
     wrap,
 )
-from bourg.portrait.observatory import Observatory
 from bourg.text import NBSP, count_of, format_number
 
 _FAMILY, _MODE, _THRESHOLD, _CLICK, _CLOSED = (
@@ -51,50 +50,29 @@ def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
     st.title("Accès aux équipements")
-    problems = acces_state.restore(observatory)
+    problems = acces_state.PAGE.restore(observatory)
     if state().commune is not None and state().commune not in observatory.names:
         acces_state.update(commune=None)
-    _town(observatory)
+    acces_state.PAGE.draw_town(observatory, state().commune)
     for problem in problems:
         layout.show_error(problem)
     code = state().commune
     if code is None:
-        no_town(observatory, _choose)
+        no_town(observatory, acces_state.PAGE.choose)
         return
     try:
         desk = desk_of(observatory, code)
     except (NoNetworkError, NetworkFolderError) as error:
-        acces_state.write()
+        acces_state.PAGE.write()
         no_network(observatory, code, error)
         return
     _check_changes(desk)
     _choices(desk)
-    acces_state.write()
+    acces_state.PAGE.write()
     _answer(desk)
 
 
-def _choose(code: str) -> None:
-    acces_state.update(commune=code)
-    st.session_state["acces-recherche"] = ""
-    # The page of the town opens on the town chosen last, wherever it was chosen.
-    st.session_state["ville-code"] = code
-
-
 # ---- Choices ---------------------------------------------------------------------------------------------------------
-
-
-def _town(observatory: Observatory) -> None:
-    code = state().commune
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=340):
-            layout.town_search("acces", _choose, label="Commune" if code is None else "Changer de commune")
-        if code is not None:
-            match = observatory.index.get(code)
-            st.markdown(f"**{layout.plain(match.label)}**", width="content")
-            st.page_link(
-                layout.page("ville"), label="Fiche de la ville", icon=":material/location_city:",
-                query_params={"commune": code},
-            )  # fmt: skip
 
 
 def _set(name: str, key: str) -> Callable[[], None]:
@@ -234,7 +212,7 @@ def _draw_map(desk: Desk) -> None:
 
 def _show_isochrone(point: tuple[float, float] | None) -> None:
     acces_state.update(start=point)
-    acces_state.write()
+    acces_state.PAGE.write()
     st.rerun(scope="fragment")
 
 

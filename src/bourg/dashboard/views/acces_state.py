@@ -13,7 +13,8 @@ import streamlit as st
 
 from bourg.access.network.graph import MODES
 from bourg.access.places.crosswalk import family
-from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.dashboard.page_state import PageState, TownState
+from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory
 
@@ -22,19 +23,16 @@ FIRST_FAMILY, FIRST_THRESHOLD = "pharmacie", 15
 MOST_CHANGES = 12
 # Addresses are copied into mails: one line, more or less.
 _MOST_LETTERS = 600
-_STATE, _ADDRESS, _PAST = "acces-etat", "acces-adresse", "acces-passe"
 Point = tuple[float, float]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class AccessState:
+class AccessState(TownState):
     """Everything that the address of the page restores.
 
     Attributes
     ----------
-    commune
-        INSEE code, ``None`` before a choice.
     family, mode, threshold
         Id of the family, mode, minutes.
     closed
@@ -45,7 +43,6 @@ class AccessState:
         Point whose isochrone is shown.
     """
 
-    commune: str | None = None
     family: str = FIRST_FAMILY
     mode: str = MODES[0]
     threshold: int = FIRST_THRESHOLD
@@ -83,28 +80,7 @@ def _text(point: Point) -> str:
 
 def state() -> AccessState:
     """Return the state of this session."""
-    found: AccessState = st.session_state[_STATE]
-    return found
-
-
-def restore(observatory: Observatory) -> list[BourgError]:
-    """Take the state from the address when it says something new; return what it says wrongly."""
-    address = current_address()
-    known = _STATE in st.session_state
-    if known and (not address or address == st.session_state.get(_ADDRESS)):
-        return []
-    read, problems = read_state(observatory)
-    if read.commune is None and not problems:
-        # The town chosen last, on whatever page.
-        read = replace(read, commune=st.session_state.get("ville-code"))
-    st.session_state[_STATE], st.session_state[_PAST] = read, []
-    return problems
-
-
-def write() -> None:
-    """Write the state in the address."""
-    write_address(state().address())
-    st.session_state[_ADDRESS] = current_address()
+    return PAGE.get()
 
 
 def read_state(observatory: Observatory) -> tuple[AccessState, list[BourgError]]:
@@ -191,8 +167,8 @@ def update(**values: object) -> None:
     elif after.family != before.family:
         after = replace(after, closed=(), opened=())
     if (after.commune, after.family) != (before.commune, before.family):
-        st.session_state[_PAST] = []
-    st.session_state[_STATE] = after
+        PAGE.past = []
+    PAGE.put(after)
 
 
 def change(closed: tuple[str, ...], opened: tuple[Point, ...]) -> None:
@@ -207,19 +183,22 @@ def change(closed: tuple[str, ...], opened: tuple[Point, ...]) -> None:
     if len(closed) + len(opened) > MOST_CHANGES:
         raise too_many()
     if (closed, opened) != (before.closed, before.opened):
-        st.session_state[_PAST] = [*st.session_state.get(_PAST, []), (before.closed, before.opened)][-30:]
-        st.session_state[_STATE] = replace(before, closed=closed, opened=opened)
+        PAGE.past = [*PAGE.past, (before.closed, before.opened)][-30:]
+        PAGE.put(replace(before, closed=closed, opened=opened))
 
 
 def can_undo() -> bool:
     """Whether a change can be taken back."""
-    return bool(st.session_state.get(_PAST))
+    return bool(PAGE.past)
 
 
 def undo() -> None:
     """Take back the last change."""
-    past = st.session_state.get(_PAST, [])
+    past = PAGE.past
     if past:
         closed, opened = past[-1]
-        st.session_state[_PAST] = past[:-1]
-        st.session_state[_STATE] = replace(state(), closed=closed, opened=opened)
+        PAGE.past = past[:-1]
+        PAGE.put(replace(state(), closed=closed, opened=opened))
+
+
+PAGE = PageState[AccessState]("acces", read_state, update)

@@ -49,12 +49,12 @@ _STYLE = """
 def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
-    problems = commerce_state.restore(observatory)
+    problems = commerce_state.PAGE.restore(observatory)
     if state().commune is not None and state().commune not in observatory.names:
         commerce_state.update(commune=None)
     code = state().commune
     st.title("Commerces")
-    _town(observatory, code)
+    commerce_state.PAGE.draw_town(observatory, code)
     for problem in problems:
         layout.show_error(problem)
     if code is None:
@@ -64,7 +64,7 @@ def render() -> None:
     page = page_of(observatory, code, state())
     st.html(_STYLE)
     _bar(page)
-    commerce_state.write()
+    commerce_state.PAGE.write()
     _draw(observatory, page)
 
 
@@ -99,25 +99,6 @@ def _registered(page: CommercePage) -> None:
     sections.evolution(page)
 
 
-def _choose(code: str) -> None:
-    commerce_state.update(commune=code)
-    st.session_state["commerces-recherche"] = ""
-    st.session_state["ville-code"] = code
-
-
-def _town(observatory: Observatory, code: str | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=340):
-            layout.town_search("commerces", _choose, label="Commune" if code is None else "Changer de commune")
-        if code is not None:
-            match = observatory.index.get(code)
-            st.markdown(f"**{layout.plain(match.label)}**", width="content")
-            st.page_link(
-                layout.page("ville"), label="Fiche de la ville", icon=":material/location_city:",
-                query_params={"commune": code},
-            )  # fmt: skip
-
-
 def _bar(page: CommercePage) -> None:
     """Draw the bar that stays in sight: the choice of the comparison, and the way to each section."""
     sets = {item.comparator.id: item for item in page.sets if item.comparator.id in COMPARATORS}
@@ -148,10 +129,4 @@ def _welcome(observatory: Observatory) -> None:
         "Choisissez une commune : ses commerces par type et ce qui y manque, son centre, ses enseignes et ses "
         "indépendants, ce qui ouvre et ce qui ferme."
     )
-    if not observatory.pvd:
-        return
-    mark = f" {layout.DEMO_MARK}" if observatory.table_info("pvd")["demo"] else ""
-    st.caption(f"Quelques Petites Villes de demain{mark} :")
-    with st.container(horizontal=True):
-        for code in list(observatory.pvd)[:: max(1, len(observatory.pvd) // 6)][:6]:
-            st.button(observatory.names[code], key=f"commerces-exemple-{code}", on_click=_choose, args=(code,))
+    commerce_state.PAGE.draw_examples(observatory)

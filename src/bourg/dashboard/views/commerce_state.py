@@ -15,7 +15,8 @@ import streamlit as st
 
 from bourg.commerce.centre import CentreRule, Perimeter, default_rule
 from bourg.commerce.typology import typology
-from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.dashboard.page_state import PageState, TownState
+from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.strips import COMPARATORS
@@ -24,19 +25,16 @@ from bourg.portrait.themes.commerce_mix import REGISTERS, Register
 
 # Parameters of the rule that the page lets change, in the order of the address.
 RULE_FIELDS = ("start_m", "link_m", "dense_shops", "edge_m", "min_shops")
-_STATE, _ADDRESS, _PAST = "commerces-etat", "commerces-adresse", "commerces-passe"
 _MOST_UNDONE = 30
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class CommerceState:
+class CommerceState(TownState):
     """Everything that the page remembers; all but ``declared`` is in the address.
 
     Attributes
     ----------
-    commune
-        INSEE code, ``None`` before a choice.
     comparator, register, since
         ``None`` leaves the choice to the document.
     rule
@@ -47,7 +45,6 @@ class CommerceState:
         Perimeter that replaces the rule.
     """
 
-    commune: str | None = None
     comparator: str | None = None
     register: Register | None = None
     since: int | None = None
@@ -71,31 +68,7 @@ class CommerceState:
 
 def state() -> CommerceState:
     """Return the state of this session."""
-    found: CommerceState = st.session_state[_STATE]
-    return found
-
-
-def restore(observatory: Observatory) -> list[BourgError]:
-    """Take the state from the address when it says something new; return what it says wrongly."""
-    address = current_address()
-    if _STATE in st.session_state and (not address or address == st.session_state.get(_ADDRESS)):
-        last = st.session_state.get("ville-code")
-        if not address and last is not None:
-            # Back from another page, where another town may have been chosen.
-            update(commune=last)
-        return []
-    read, problems = read_state(observatory)
-    if read.commune is None and not problems:
-        # The town chosen last, on whatever page.
-        read = replace(read, commune=st.session_state.get("ville-code"))
-    st.session_state[_STATE], st.session_state[_PAST] = read, []
-    return problems
-
-
-def write() -> None:
-    """Write the state in the address."""
-    write_address(state().address())
-    st.session_state[_ADDRESS] = current_address()
+    return PAGE.get()
 
 
 def read_state(observatory: Observatory) -> tuple[CommerceState, list[BourgError]]:
@@ -187,28 +160,31 @@ def update(**values: object) -> None:
     after = replace(before, **values)  # type: ignore[arg-type]
     if after.commune != before.commune:
         after = replace(after, declared=None)
-        st.session_state[_PAST] = []
-    st.session_state[_STATE] = after
+        PAGE.past = []
+    PAGE.put(after)
 
 
 def change_centre(rule: CentreRule | None, declared: Perimeter | None) -> None:
     """Replace the rule and the declared perimeter; :func:`undo` takes it back."""
     before = state()
     if (rule, declared) != (before.rule, before.declared):
-        past = [*st.session_state.get(_PAST, []), (before.rule, before.declared)]
-        st.session_state[_PAST] = past[-_MOST_UNDONE:]
-        st.session_state[_STATE] = replace(before, rule=rule, declared=declared)
+        past = [*PAGE.past, (before.rule, before.declared)]
+        PAGE.past = past[-_MOST_UNDONE:]
+        PAGE.put(replace(before, rule=rule, declared=declared))
 
 
 def can_undo() -> bool:
     """Whether a change of the centre can be taken back."""
-    return bool(st.session_state.get(_PAST))
+    return bool(PAGE.past)
 
 
 def undo() -> None:
     """Take back the last change of the centre."""
-    past = st.session_state.get(_PAST, [])
+    past = PAGE.past
     if past:
         rule, declared = past[-1]
-        st.session_state[_PAST] = past[:-1]
-        st.session_state[_STATE] = replace(state(), rule=rule, declared=declared)
+        PAGE.past = past[:-1]
+        PAGE.put(replace(state(), rule=rule, declared=declared))
+
+
+PAGE = PageState[CommerceState]("commerces", read_state, update)

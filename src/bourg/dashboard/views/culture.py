@@ -55,12 +55,12 @@ def _page(snapshot_id: str, _observatory: Observatory, code: str, choices: tuple
 def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
-    problems = culture_state.restore(observatory)
+    problems = culture_state.PAGE.restore(observatory)
     if state().commune is not None and state().commune not in observatory.names:
         culture_state.update(commune=None)
     code = state().commune
     st.title("Culture")
-    _town(observatory, code)
+    culture_state.PAGE.draw_town(observatory, code, [("carte", "Les lieux sur la carte", ":material/map:")])
     for problem in problems:
         layout.show_error(problem)
     if code is None:
@@ -72,7 +72,7 @@ def render() -> None:
     page = _page(observatory.snapshot.id, observatory, code, _choices(state()))
     st.html(_STYLE)
     _bar(observatory, page)
-    culture_state.write()
+    culture_state.PAGE.write()
     _draw(observatory, page)
 
 
@@ -100,31 +100,6 @@ def _draw(observatory: Observatory, page: CulturePage) -> None:
     sections.festivals(observatory, page)
     st.header("Tous les chiffres du thème", anchor="chiffres-tous", divider="gray")
     sections.all_figures(page)
-
-
-def _choose(code: str) -> None:
-    culture_state.update(commune=code)
-    st.session_state["culture-recherche"] = ""
-    st.session_state["ville-code"] = code
-
-
-def _town(observatory: Observatory, code: str | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=340):
-            layout.town_search("culture", _choose, label="Commune" if code is None else "Changer de commune")
-        if code is not None:
-            match = observatory.index.get(code)
-            st.markdown(f"**{layout.plain(match.label)}**", width="content")
-            st.page_link(
-                layout.page("ville"), label="Fiche de la ville", icon=":material/location_city:",
-                query_params={"commune": code},
-            )  # fmt: skip
-            st.page_link(
-                layout.page("carte"),
-                label="Les lieux sur la carte",
-                icon=":material/map:",
-                query_params={"commune": code},
-            )
 
 
 def _territories(observatory: Observatory, code: str) -> dict[str, str]:
@@ -181,10 +156,4 @@ def _welcome(observatory: Observatory) -> None:
         "Choisissez une commune : ses lieux vivants et son patrimoine, ce qui manque près de chez soi, les déserts "
         "culturels autour, la densité des lieux et les festivals."
     )
-    if not observatory.pvd:
-        return
-    mark = f" {layout.DEMO_MARK}" if observatory.table_info("pvd")["demo"] else ""
-    st.caption(f"Quelques Petites Villes de demain{mark} :")
-    with st.container(horizontal=True):
-        for code in list(observatory.pvd)[:: max(1, len(observatory.pvd) // 6)][:6]:
-            st.button(observatory.names[code], key=f"culture-exemple-{code}", on_click=_choose, args=(code,))
+    culture_state.PAGE.draw_examples(observatory)

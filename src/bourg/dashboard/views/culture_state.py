@@ -13,7 +13,8 @@ import streamlit as st
 
 from bourg.culture.density import density_rules
 from bourg.culture.kinds import kinds
-from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.dashboard.page_state import PageState, TownState
+from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.indicators.typologies import TYPOLOGIES
 from bourg.portrait.observatory import Observatory
@@ -21,18 +22,15 @@ from bourg.portrait.strips import COMPARATORS
 from bourg.portrait.themes.culture_areas import TERRITORIES
 from bourg.portrait.themes.culture_density import MEASURES
 
-_STATE, _ADDRESS = "culture-etat", "culture-adresse"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class CultureState:
+class CultureState(TownState):
     """Everything that the address of the page restores; what stands by default is left out of it.
 
     Attributes
     ----------
-    commune
-        INSEE code, ``None`` before a choice.
     territory, typology, desert, measure
         Ids, as in ``make_culture_page``.
     comparator
@@ -41,7 +39,6 @@ class CultureState:
         Kilometres of the kernel; ``None`` is that of the territory.
     """
 
-    commune: str | None = None
     territory: str = TERRITORIES[0]
     comparator: str | None = None
     typology: str = TYPOLOGIES[0]
@@ -66,32 +63,12 @@ class CultureState:
 
 def state() -> CultureState:
     """Return the state of this session."""
-    found: CultureState = st.session_state[_STATE]
-    return found
+    return PAGE.get()
 
 
 def update(**values: object) -> None:
     """Replace parts of the state."""
-    st.session_state[_STATE] = replace(state(), **values)  # type: ignore[arg-type]
-
-
-def restore(observatory: Observatory) -> list[BourgError]:
-    """Take the state from the address when it says something new; return what it says wrongly."""
-    address = current_address()
-    if _STATE in st.session_state and (not address or address == st.session_state.get(_ADDRESS)):
-        return []
-    read, problems = read_state(observatory)
-    if read.commune is None and not problems:
-        # The town chosen last, on whatever page.
-        read = replace(read, commune=st.session_state.get("ville-code"))
-    st.session_state[_STATE] = read
-    return problems
-
-
-def write() -> None:
-    """Write the state in the address."""
-    write_address(state().address())
-    st.session_state[_ADDRESS] = current_address()
+    PAGE.put(replace(state(), **values))  # type: ignore[arg-type]
 
 
 def read_state(observatory: Observatory) -> tuple[CultureState, list[BourgError]]:
@@ -135,3 +112,6 @@ def _bandwidth() -> float | None:
     choices = [f"{choice:g}" for choice in density_rules()["choices"]]
     given = _one("lissage", choices)
     return None if given is None else float(given)
+
+
+PAGE = PageState[CultureState]("culture", read_state, update)

@@ -73,17 +73,17 @@ def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
     st.title("Énergie")
-    problems = energie_state.restore(observatory)
+    problems = energie_state.PAGE.restore(observatory)
     if state().commune is not None and state().commune not in observatory.names:
         energie_state.update(commune=None)
-    _town(observatory)
+    energie_state.PAGE.draw_town(observatory, state().commune)
     for problem in problems:
         layout.show_error(problem)
     if state().commune is None:
         _no_town(observatory)
         return
     page = _checked(observatory)
-    energie_state.write()
+    energie_state.PAGE.write()
     _choices(observatory, page)
     _draw(page)
 
@@ -107,38 +107,12 @@ def _checked(observatory: Observatory) -> EnergyPage:
 # ---- Choices ---------------------------------------------------------------------------------------------------------
 
 
-def _choose(code: str) -> None:
-    energie_state.update(commune=code)
-    st.session_state["energie-recherche"] = ""
-    # The page of the town opens on the town chosen last, wherever it was chosen.
-    st.session_state["ville-code"] = code
-
-
-def _town(observatory: Observatory) -> None:
-    code = state().commune
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=340):
-            layout.town_search("energie", _choose, label="Commune" if code is None else "Changer de commune")
-        if code is not None:
-            match = observatory.index.get(code)
-            st.markdown(f"**{layout.plain(match.label)}**", width="content")
-            st.page_link(
-                layout.page("ville"), label="Fiche de la ville", icon=":material/location_city:",
-                query_params={"commune": code},
-            )  # fmt: skip
-
-
 def _no_town(observatory: Observatory) -> None:
     st.write(
         "Choisissez une commune : ce qui y est installé pour produire de l'électricité, ce que cela donne en un an, ce "
         "que la commune consomme, et où elle se situe dans son intercommunalité, son département et sa région."
     )
-    if observatory.pvd:
-        codes = list(observatory.pvd)[:: max(1, len(observatory.pvd) // 6)][:6]
-        st.caption("Quelques petites villes :")
-        with st.container(horizontal=True):
-            for code in codes:
-                st.button(observatory.names[code], key=f"energie-exemple-{code}", on_click=_choose, args=(code,))
+    energie_state.PAGE.draw_examples(observatory)
 
 
 def _set(name: str, key: str) -> Callable[[], None]:

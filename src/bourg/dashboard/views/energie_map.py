@@ -115,7 +115,7 @@ def _chosen(page: EnergyPage, names: Mapping[str, str]) -> None:
 
 def _choose(identifier: str | None) -> None:
     energie_state.update(chosen=identifier)
-    energie_state.write()
+    energie_state.PAGE.write()
 
 
 def _go(code: str) -> None:

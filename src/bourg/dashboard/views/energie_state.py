@@ -6,24 +6,22 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.dashboard.page_state import PageState, TownState
+from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.strips import COMPARATORS, DEFAULT
 from bourg.portrait.themes.energy_model import TERRITORIES
 
-_STATE, _ADDRESS = "energie-etat", "energie-adresse"
 _LONGEST = 60
 
 
 @dataclass(frozen=True)
-class EnergyState:
+class EnergyState(TownState):
     """Everything that the address of the page restores.
 
     Attributes
     ----------
-    commune
-        INSEE code, ``None`` before a choice.
     territory, comparator
         Ids, checked.
     year
@@ -32,7 +30,6 @@ class EnergyState:
         Installation or commune whose sheet is shown under the map.
     """
 
-    commune: str | None = None
     territory: str = TERRITORIES[0]
     comparator: str = DEFAULT
     year: int | None = None
@@ -56,27 +53,7 @@ class EnergyState:
 
 def state() -> EnergyState:
     """Return the state of this session."""
-    found: EnergyState = st.session_state[_STATE]
-    return found
-
-
-def restore(observatory: Observatory) -> list[BourgError]:
-    """Take the state from the address when it says something new; return what it says wrongly."""
-    address = current_address()
-    if _STATE in st.session_state and (not address or address == st.session_state.get(_ADDRESS)):
-        return []
-    read, problems = read_state(observatory)
-    if read.commune is None and not problems:
-        # The town chosen last, on whatever page.
-        read = replace(read, commune=st.session_state.get("ville-code"))
-    st.session_state[_STATE] = read
-    return problems
-
-
-def write() -> None:
-    """Write the state in the address."""
-    write_address(state().address())
-    st.session_state[_ADDRESS] = current_address()
+    return PAGE.get()
 
 
 def update(**values: object) -> None:
@@ -85,7 +62,7 @@ def update(**values: object) -> None:
     after = replace(before, **values)  # type: ignore[arg-type]
     if (after.commune, after.territory) != (before.commune, before.territory) and "chosen" not in values:
         after = replace(after, chosen=None, year=None)
-    st.session_state[_STATE] = after
+    PAGE.put(after)
 
 
 def read_state(observatory: Observatory) -> tuple[EnergyState, list[BourgError]]:
@@ -134,3 +111,6 @@ def _year(problems: list[BourgError]) -> int | None:
         )
     )
     return None
+
+
+PAGE = PageState[EnergyState]("energie", read_state, update)

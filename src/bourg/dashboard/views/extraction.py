@@ -46,10 +46,10 @@ def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
     st.title("Extraire des données d'OpenStreetMap")
-    problems = extraction_state.restore(observatory)
+    problems = extraction_state.PAGE.restore(observatory)
     if state().commune is not None and state().commune not in observatory.names:
         extraction_state.update(commune=None)
-    _town(observatory)
+    extraction_state.PAGE.draw_town(observatory, state().commune)
     for problem in problems:
         layout.show_error(problem)
     theme = _theme()
@@ -60,20 +60,14 @@ def render() -> None:
             "une carte et les donne en CSV, GeoJSON ou GeoParquet, prêts pour un tableur ou un SIG."
         )
         st.caption(f"{theme.label} : {theme.summary}")
-        extraction_state.write()
+        extraction_state.PAGE.write()
         return
     territories = _territories(observatory.snapshot.id, observatory)
     territory = _territory(territories, code)
     found = _extraction(_Asked(observatory.settings, territories, theme, territory))
-    extraction_state.write()
+    extraction_state.PAGE.write()
     if found is not None:
         _answer(observatory, *found)
-
-
-def _choose(code: str) -> None:
-    extraction_state.update(commune=code)
-    st.session_state["extraire-recherche"] = ""
-    st.session_state["ville-code"] = code
 
 
 def _set(name: str, key: str) -> Callable[[], None]:
@@ -84,19 +78,6 @@ def _set(name: str, key: str) -> Callable[[], None]:
 
 
 # ---- Choices ---------------------------------------------------------------------------------------------------------
-
-
-def _town(observatory: Observatory) -> None:
-    code = state().commune
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=340):
-            layout.town_search("extraire", _choose, label="Commune" if code is None else "Changer de commune")
-        if code is not None:
-            st.markdown(f"**{layout.plain(observatory.index.get(code).label)}**", width="content")
-            st.page_link(
-                layout.page("ville"), label="Fiche de la ville", icon=":material/location_city:",
-                query_params={"commune": code},
-            )  # fmt: skip
 
 
 def _theme() -> Theme:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from bourg.dashboard.state import commune_of_address, current_address, write_address
+from bourg.dashboard.page_state import PageState, TownState
+from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.extract.territory import LEVELS
 from bourg.extract.themes import theme_named
@@ -14,17 +15,14 @@ from bourg.portrait.observatory import Observatory
 
 FIRST_THEME, FIRST_LEVEL = "commerce", "commune"
 OVERPASS = "overpass"
-_STATE, _ADDRESS = "extraire-etat", "extraire-adresse"
 
 
 @dataclass(frozen=True)
-class ExtractState:
+class ExtractState(TownState):
     """Everything that the address of the page restores.
 
     Attributes
     ----------
-    commune
-        INSEE code, ``None`` before a choice.
     level
         ``commune``, or what contains it: ``epci``, ``departement``.
     theme
@@ -33,7 +31,6 @@ class ExtractState:
         Name of a local extract, ``overpass``, or ``None`` for the best local extract.
     """
 
-    commune: str | None = None
     level: str = FIRST_LEVEL
     theme: str = FIRST_THEME
     source: str | None = None
@@ -48,8 +45,7 @@ class ExtractState:
 
 def state() -> ExtractState:
     """Return the state of this session."""
-    found: ExtractState = st.session_state[_STATE]
-    return found
+    return PAGE.get()
 
 
 def update(**values: object) -> None:
@@ -58,27 +54,7 @@ def update(**values: object) -> None:
     after = replace(before, **values)  # type: ignore[arg-type]
     if (after.commune, after.level) != (before.commune, before.level) and after.source != OVERPASS:
         after = replace(after, source=None)
-    st.session_state[_STATE] = after
-
-
-def restore(observatory: Observatory) -> list[BourgError]:
-    """Take the state from the address when it says something new; return what it says wrongly."""
-    address = current_address()
-    known = _STATE in st.session_state
-    if known and (not address or address == st.session_state.get(_ADDRESS)):
-        return []
-    read, problems = read_state(observatory)
-    if read.commune is None and not problems:
-        # The town chosen last, on whatever page.
-        read = replace(read, commune=st.session_state.get("ville-code"))
-    st.session_state[_STATE] = read
-    return problems
-
-
-def write() -> None:
-    """Write the state in the address."""
-    write_address(state().address())
-    st.session_state[_ADDRESS] = current_address()
+    PAGE.put(after)
 
 
 def read_state(observatory: Observatory) -> tuple[ExtractState, list[BourgError]]:
@@ -101,3 +77,6 @@ def read_state(observatory: Observatory) -> tuple[ExtractState, list[BourgError]
         ))  # fmt: skip
         level = FIRST_LEVEL
     return ExtractState(commune, level, theme, (st.query_params.get("source") or "")[:200] or None), problems
+
+
+PAGE = PageState[ExtractState]("extraire", read_state, update)
