@@ -1,9 +1,9 @@
 # ruff: noqa: A005 - run as a script, never imported
 """The static site: pages a second, bytes a page, and what a change in one department costs.
 
-Run with ``python benchmarks/site.py [--home DIR] [--communes pvd|all|12|N]``. Without ``--home`` the installation of
-the user is read; a number draws that many communes at random, and tells how long the whole country would take. Three
-runs in one temporary folder:
+Run with ``python benchmarks/site.py [--home DIR] [--communes pvd|all|12|N] [--indicateurs N]``. Without ``--home`` the
+installation of the user is read; a number of communes draws that many at random, and tells how long the whole country
+would take; a number of indicators keeps those that are known in most communes. Three runs in one temporary folder:
 
 - ``complete``: every page of the towns, from nothing;
 - ``unchanged``: the same snapshot again;
@@ -27,6 +27,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from bourg.compare.matrix import commune_matrix
@@ -77,26 +78,42 @@ def same_pages(settings: Settings, out: Path, codes: list[str]) -> str:
     return f"{same} fichiers sur {total}"
 
 
-def changed_snapshot(observatory: Observatory, home: Path, departement: str, source: str) -> Settings:
-    """Publish a snapshot in ``home`` where a source gives 5 % more to the communes of a department."""
+def other_snapshot(observatory: Observatory, home: Path, name: str, values: pl.DataFrame) -> Settings:
+    """Publish in ``home`` a snapshot that has other values, and what is computed from them."""
     store = SnapshotStore(home / "snapshots")
     store.root.mkdir(parents=True)
     old = observatory.snapshot
     with store.part() as part:
         shutil.copytree(old.folder, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
-        inside = observatory.communes.filter(pl.col("departement") == departement)["code"].to_list()
-        here = pl.col("code").is_in(inside) & (pl.col("level") == "commune")
-        here &= pl.col("source_ids").str.split(",").list.contains(source)
-        values = pl.read_parquet(old.path("values.parquet"))
-        values = values.with_columns(value=pl.when(here).then((pl.col("value") * 1.05).round(2)).otherwise("value"))
         values.write_parquet(part / "values.parquet")
         matrix = commune_matrix(values, observatory.matrix.codes)
         write_matrix(matrix, part)
-        comparators = observatory.comparators
+        comparators = Observatory(old, observatory.settings).comparators
         comparators.matrix = matrix
         summaries(comparators).write_parquet(part / SUMMARIES)
-        store.publish(part, {**old.manifest, "id": "s0000000000000001"})
+        store.publish(part, {**old.manifest, "id": name})
     return Settings(home=home)
+
+
+def changed_snapshot(observatory: Observatory, home: Path, departement: str, source: str) -> Settings:
+    """Publish a snapshot in ``home`` where a source gives 5 % more to the communes of a department."""
+    inside = observatory.communes.filter(pl.col("departement") == departement)["code"].to_list()
+    here = pl.col("code").is_in(inside) & (pl.col("level") == "commune")
+    here &= pl.col("source_ids").str.split(",").list.contains(source)
+    values = pl.read_parquet(observatory.snapshot.path("values.parquet"))
+    values = values.with_columns(value=pl.when(here).then((pl.col("value") * 1.05).round(2)).otherwise("value"))
+    return other_snapshot(observatory, home, "s0000000000000001", values)
+
+
+def fewer_indicators(observatory: Observatory, home: Path, count: int) -> Settings:
+    """Publish a snapshot in ``home`` with the indicators that are known in most communes, and no other."""
+    matrix = observatory.matrix
+    known = np.count_nonzero(~np.isnan(matrix.values), axis=1)
+    names = [matrix.indicators[row] for row in np.argsort(-known, kind="stable")[:count]]
+    values = pl.scan_parquet(observatory.snapshot.path("values.parquet"))
+    return other_snapshot(
+        observatory, home, "s0000000000000002", values.filter(pl.col("indicator").is_in(names)).collect()
+    )
 
 
 def main() -> None:
@@ -104,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--communes", default="pvd")
+    parser.add_argument("--indicateurs", type=int, default=0)
     parser.add_argument("--departement", default="12")
     parser.add_argument("--source", default="basilic")
     options = parser.parse_args()
@@ -116,6 +134,9 @@ def main() -> None:
     print(f"{len(codes)} communes, {os.cpu_count()} cœurs, charge {os.getloadavg()[0]:.1f} au départ")
     with tempfile.TemporaryDirectory(prefix="bourg-site-") as work:
         out = Path(work) / "site"
+        if options.indicateurs:
+            settings = fewer_indicators(observatory, Path(work) / "fewer", options.indicateurs)
+            observatory = open_observatory(settings)
         report, wall, used = run(settings, out, codes)
         pages = sorted(out.glob("ville/*/index.html"))
         sizes = [len(gzip.compress(path.read_bytes(), 6)) / 1000 for path in pages]

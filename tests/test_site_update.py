@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -16,12 +17,14 @@ from bourg.compare.stored import SUMMARIES, write_matrix
 from bourg.errors import ParameterError, StorageError
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.settings import Settings
+from bourg.site.digests import written
 from bourg.site.fingerprint import Fingerprints, fingerprints
 from bourg.site.folder import ARRAYS, MANIFEST, NotASiteError, SiteFolder
 from bourg.site.generate import generate_site
 from bourg.site.mend import MendError, mended, mended_json
 from bourg.site.towns import Scope, departements_of
 from bourg.store.snapshot import Snapshot, SnapshotStore
+from bourg.text import format_number
 from site_world import ADDRESS, CODES
 
 
@@ -98,7 +101,8 @@ def test_mended_pages_are_whole_pages(small_settings: Settings, changed: Setting
     assert mended.made <= 2
     generate_site(changed, tmp_path / "neuf", CODES, address=ADDRESS, workers=1)
     first, second = _contents(out), _contents(tmp_path / "neuf")
-    assert [name for name in first if first[name] != second.get(name)] == []
+    wrong = [name for name in first if first[name] != second.get(name)]
+    assert not wrong, wrong
     assert set(first) == set(second)
     assert "s0000000000000002 du 24 décembre 2026" in (out / "ville/12145-millau/index.html").read_text()
     again = generate_site(changed, out, CODES, address=ADDRESS, workers=1)
@@ -156,7 +160,7 @@ def test_fingerprint_follows_a_value(
 def test_page_that_cannot_be_mended(page: bytes, names: list[str], sections: list[str]) -> None:
     fresh = {name: f'<li id="{name}">2</details></li>' for name in names}
     with pytest.raises(MendError):
-        mended(page, fresh, {name: f'<section aria-labelledby="{name}">x</section>' for name in sections})
+        mended(page, {"figure": fresh}, {name: f'<section aria-labelledby="{name}">x</section>' for name in sections})
 
 
 def test_mending_replaces_what_it_is_told() -> None:
@@ -165,10 +169,10 @@ def test_mending_replaces_what_it_is_told() -> None:
     page = f"{section}<ul>{items['a.b']}{items['a.c']}</ul><p>end</p><ul>{items['d']}</ul>".encode()
     expected = page.replace(b">2<", b">5<").replace(b">3<", b">6<").replace(b"old", b"new")
     fresh = {name: items[name].replace(old, new) for name, old, new in (("d", "3", "6"), ("a.c", "2", "5"))}
-    assert mended(page, fresh, {"distingue": section.replace("old", "new")}) == expected
+    assert mended(page, {"figure": fresh}, {"distingue": section.replace("old", "new")}) == expected
     lines = b'<tbody><tr id="a.b"><td>1</td></tr>\n<tr id="d"><td>3</td></tr>\n</tbody>'
     row = {"d": '<tr id="d"><td>\u202f6</td></tr>\n'}
-    assert mended(lines, row, rows=True) == lines.replace(b">3<", ">\u202f6<".encode())
+    assert mended(lines, {"line": row}) == lines.replace(b">3<", ">\u202f6<".encode())
     data = '{"instantane":{"id":"x"},"indicateurs":{"a.b":{"v":1},"a.c":{"v":"}%s"}}}' % ("é" * 5000)
     made = mended_json(data.encode(), {"a.c": {"v": None}}, {"id": "y"})
     assert json.loads(made) == {"instantane": {"id": "y"}, "indicateurs": {"a.b": {"v": 1}, "a.c": {"v": None}}}
@@ -210,3 +214,29 @@ def test_manifest_never_leads_outside(small_settings: Settings, tmp_path: Path) 
 def test_bad_address(small_settings: Settings, tmp_path: Path, address: str) -> None:
     with pytest.raises(ParameterError, match="adresse"):
         generate_site(small_settings, tmp_path / "site", CODES[:1], address=address)
+
+
+def test_numbers_told_apart_are_those_written_apart() -> None:
+    """Numbers that have the same digest are written the same, whatever their last decimals."""
+    draw = np.random.default_rng(7)
+    values = np.concatenate([draw.normal(50, 40, 4000).round(3), draw.integers(-400, 400, 2000) / 8, [0.0, -0.0]])
+    for decimals in (0, 1, 2):
+        told: dict[float, set[str]] = {}
+        for value, key in zip(values.tolist(), written(values, 10.0**decimals).tolist(), strict=True):
+            told.setdefault(key, set()).add(format_number(value, decimals))
+        assert all(len(texts) == 1 for texts in told.values())
+        assert len(told) <= 1.2 * len(set().union(*told.values())) + 100
+
+
+def test_replaced_file_stays_whole_for_who_reads_it(tmp_path: Path) -> None:
+    """Files that are replaced are deleted together, at the end, and nothing of the work is left."""
+    folder = SiteFolder(tmp_path / "site")
+    for turn in range(3):
+        folder.write("ville/a.html", f"page {turn}".encode())
+        if turn == 0:
+            reader = (tmp_path / "site/ville/a.html").open()
+    folder.finish({"fichiers": {"ville/a.html": ""}})
+    with reader:
+        assert reader.read() == "page 0"
+    assert (tmp_path / "site/ville/a.html").read_text() == "page 2"
+    assert sorted(path.name for path in (tmp_path / "site").iterdir()) == [MANIFEST, "ville"]

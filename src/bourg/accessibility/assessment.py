@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bourg.errors import DeclarationError
+from bourg.yamls import load_yaml
 
 _FILE = "rgaa.yaml"
 # Criteria of each of the 13 themes of RGAA 4.1.2: 106 in all.
@@ -208,7 +209,7 @@ def parse_assessment(text: str) -> Assessment:
         When it lacks a criterion, or a verdict lacks what it has to say.
     """
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
         if isinstance(content, dict):
             content.pop("aliases", None)  # verdicts that several criteria share, named once
         return Assessment.model_validate(content)

@@ -376,8 +376,9 @@ def rank_rows(
         As :func:`town_ranks`.
     """
     position = matrix.position(code)
-    rows = np.arange(len(matrix.indicators)) if indicators is None else np.array([matrix.row(i) for i in indicators])
-    rows = rows[matrix.lots[rows, position] != NO_LOT].astype(np.int64)
+    wanted = range(len(matrix.indicators)) if indicators is None else [matrix.row(name) for name in indicators]
+    rows = np.array(wanted, dtype=np.int64)
+    rows = rows[matrix.lots[rows, position] != NO_LOT]
     firsts = [
         (matrix.indicators[row], *matrix.lot_keys[row][lot])
         for row, lot in zip(rows.tolist(), matrix.lots[rows, position].tolist(), strict=True)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bourg.compare.families import family_of
 from bourg.compare.matrix import CommuneMatrix, Floats, Ints
@@ -81,22 +82,24 @@ def counts_in_sets(
         if not chosen.by_family and (whole := ordered(chosen)) is not None:
             yield chosen, *counts_among_sorted(matrix, position, rows, whole, inside=chosen.inside)
             continue
-        if not chosen.by_family:
-            known, below, equal = counts_among(matrix, position, rows, chosen.members)
-            yield chosen, known + 1, below, equal
-            continue
         known, below, equal = (np.zeros(rows.size, dtype=np.int64) for _ in range(3))
-        names, numbers = _families(matrix.indicators)
-        families = numbers[rows]
-        left = np.ones(rows.size, dtype=np.bool_)
-        for name, members in chosen.by_family.items():
-            mask = families == names.get(name, -1)
+        for mask, members in family_groups(matrix, rows, chosen):
             if mask.any():
                 known[mask], below[mask], equal[mask] = counts_among(matrix, position, rows[mask], members)
-                left &= ~mask
-        if left.any():
-            known[left], below[left], equal[left] = counts_among(matrix, position, rows[left], chosen.members)
         yield chosen, known + 1, below, equal
+
+
+def family_groups(matrix: CommuneMatrix, rows: Ints, chosen: ComparisonSet) -> Iterator[tuple[NDArray[np.bool_], Ints]]:
+    """Yield which of some indicators have members of their own in a set, by family, then those that have the others."""
+    left = np.ones(rows.size, dtype=np.bool_)
+    if chosen.by_family:
+        names, numbers = _families(matrix.indicators)
+        families = numbers[rows]
+        for name, members in chosen.by_family.items():
+            mask = families == names.get(name, -1)
+            left &= ~mask
+            yield mask, members
+    yield left, chosen.members
 
 
 @lru_cache(maxsize=8)

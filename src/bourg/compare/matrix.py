@@ -48,6 +48,14 @@ class CommuneMatrix:
     statuses: NDArray[np.uint8]
     lot_keys: tuple[tuple[tuple[str, bool], ...], ...]
 
+    def only(self, rows: Ints) -> CommuneMatrix:
+        """Return the matrix of some indicators, given by their rows in increasing order."""
+        numbers = rows.tolist()
+        return CommuneMatrix(
+            self.codes, tuple(self.indicators[row] for row in numbers), self.values[rows], self.lots[rows],
+            self.statuses[rows], tuple(self.lot_keys[row] for row in numbers),
+        )  # fmt: skip
+
     @cached_property
     def positions(self) -> dict[str, int]:
         """Column of each code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bourg.compare.comparators import PVD, SIMILAR, Comparators, ComparisonSet, comparators
+from bourg.compare.counts import family_groups
 from bourg.compare.families import family_of
 from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints
 from bourg.indicators.parameters import parameter
@@ -232,23 +233,22 @@ _LEAST = 3
 
 
 def summary_among(
-    matrix: CommuneMatrix, position: int, chosen: ComparisonSet
+    matrix: CommuneMatrix, position: int, chosen: ComparisonSet, indicators: Collection[str] | None = None
 ) -> dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]:
     """Sum up one set for the values of one town: ``(indicator, period, demo) -> (n, quantiles)``.
 
     For sets that :func:`summaries` does not hold (similar towns, hand-picked lists); the town itself is not counted.
+    ``indicators`` are those to sum up; all by default.
     """
     least = (parameter("ranking_min_set") - 1) if chosen.comparator.percentiles else _LEAST
     rows, lots = matrix.lot_rows
-    families = np.array([family_of(matrix.indicators[row]) for row in rows])
-    own = np.isin(families, list(chosen.by_family))
-    groups = [
-        (~own, chosen.members),
-        *((families == name, chosen.members_for(str(name))) for name in np.unique(families[own])),
-    ]
+    if indicators is not None:
+        kept = np.isin(rows, [matrix.rows[name] for name in indicators])
+        rows, lots = rows[kept], lots[kept]
+    usable = matrix.lots[rows, position] == lots
     found = {}
-    for mask, members in groups:
-        here = np.flatnonzero(mask & (matrix.lots[rows, position] == lots))
+    for mask, members in family_groups(matrix, rows, chosen):
+        here = np.flatnonzero(mask & usable)
         if here.size == 0 or members.size == 0:
             continue
         values = matrix.values[rows[here][:, None], members]

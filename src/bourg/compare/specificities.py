@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bourg.compare.comparators import ComparisonSet
-from bourg.compare.counts import counts_among
+from bourg.compare.counts import counts_among, family_groups
 from bourg.compare.families import family_of, place_in_family
 from bourg.compare.grammar import Subject, subject_of
 from bourg.compare.matrix import NO_LOT, CommuneMatrix, Floats, Ints
@@ -157,13 +157,9 @@ def specificities(
 def _apart(matrix: CommuneMatrix, position: int, names: Sequence[str], chosen: ComparisonSet) -> list[str]:
     """Return the indicators by which the town passes enough of the others: the few whose effect is worth measuring."""
     least = setting("specificity_rules")["min_share"]
-    families = np.array([family_of(name) for name in names])
     rows = np.array([matrix.row(name) for name in names], dtype=np.int64)
     kept: list[str] = []
-    own = np.isin(families, list(chosen.by_family))
-    groups = [(~own, chosen.members)]
-    groups += [(families == name, chosen.members_for(str(name))) for name in np.unique(families[own])]
-    for mask, members in groups:
+    for mask, members in family_groups(matrix, rows, chosen):
         here = np.flatnonzero(mask)
         if here.size and members.size:
             known, below, equal = counts_among(matrix, position, rows[here], members)
@@ -232,16 +228,23 @@ def robust_effect(value: float, others: Floats, cap: float) -> tuple[float, floa
     When more than half of the others are equal the interquartile range replaces the MAD. When it is null too (half
     of the towns have none of something), the effect is the normal quantile of the mid-rank, on the same scale.
     """
-    median = float(np.median(others))
-    spread = MAD_SCALE * float(np.median(np.abs(others - median)))
+    known = np.sort(others)
+    median = _middle(known)
+    spread = MAD_SCALE * _middle(np.sort(np.abs(known - median)))
     if spread == 0:
-        low, high = np.quantile(others, [0.25, 0.75])
+        low, high = np.quantile(known, [0.25, 0.75])
         spread = float(high - low) / IQR_SCALE
     if spread > 0:
         return median, spread, float(np.clip((value - median) / spread, -cap, cap))
     below, equal = np.count_nonzero(others < value), np.count_nonzero(others == value)
     place = (float(below) + 0.5 * (float(equal) + 1)) / (others.size + 1)
     return median, 0.0, float(np.clip(NormalDist().inv_cdf(place), -cap, cap))
+
+
+def _middle(values: Floats) -> float:
+    """Return the median of sorted values: the general function takes ten times as long for thirty numbers."""
+    half = values.size // 2
+    return float(values[half]) if values.size % 2 else (float(values[half - 1]) + float(values[half])) / 2
 
 
 def _value_words(subject: Subject, declared: Declaration, value: float) -> str:

@@ -16,6 +16,7 @@ from bourg.access.places.crosswalk import Family, OsmRule, families, families_of
 from bourg.commerce.typology import osm_types, typology, vacant_tag
 from bourg.errors import DeclarationError, ParameterError
 from bourg.indicators.parameters import parameter
+from bourg.yamls import load_yaml
 
 PACKAGE = "bourg.extract"
 NAME, ADDRESS = "name", "address"
@@ -228,7 +229,7 @@ def themes() -> dict[str, Theme]:
     for path in resources.files(PACKAGE).joinpath("parameters", "themes").iterdir():
         if path.name.endswith(".yaml"):
             try:
-                declared = _DeclaredTheme.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+                declared = _DeclaredTheme.model_validate(load_yaml(path.read_text(encoding="utf-8")))
             except (ValidationError, yaml.YAMLError) as error:
                 raise DeclarationError("Un thème est mal déclaré.", where=path.name, why=str(error)) from error
             found.append(make_theme(declared.model_dump()))

@@ -15,6 +15,7 @@ from bourg.indicators.registry import Indicator, load_indicators
 from bourg.indicators.values import status_label
 from bourg.sources.model import Source, load_catalogue
 from bourg.text import count_of, format_number
+from bourg.yamls import load_yaml
 
 MADE = "Page produite par `bourg docs` à partir des déclarations : ne pas la modifier."
 KINDS = {
@@ -131,7 +132,7 @@ def related(item: Indicator) -> list[Indicator]:
 @cache
 def _loaded(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise DeclarationError(
             "L'exemple d'un indicateur manque ou ne se lit pas.",

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bourg.errors import DeclarationError, ParameterError
+from bourg.yamls import load_yaml
 
 
 class _Strict(BaseModel):
@@ -60,7 +61,7 @@ def load_parameter(name: str, package: str = "bourg.indicators") -> Parameter:
     if not name.isidentifier() or not path.is_file():
         raise ParameterError(f"Le paramètre « {name[:60]} » n'existe pas.")
     try:
-        declared = Parameter.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        declared = Parameter.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise DeclarationError("Un paramètre est mal déclaré.", where=f"{name}.yaml", why=str(error)) from error
     if declared.name != name:

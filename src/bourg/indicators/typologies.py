@@ -12,11 +12,11 @@ from importlib import resources
 from typing import Any
 
 import polars as pl
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bourg.errors import DeclarationError, ParameterError
 from bourg.text import unaccented
+from bourg.yamls import load_yaml
 
 UNCLASSIFIED = "non_classe"
 FESTIVAL = "festival"
@@ -68,7 +68,7 @@ def normalised(types: pl.Expr) -> pl.Expr:
 
 def _read(name: str) -> Any:  # noqa: ANN401 (checked by the caller)
     path = resources.files("bourg.indicators").joinpath("typology_tables", f"{name}.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return load_yaml(path.read_text(encoding="utf-8"))
 
 
 @cache

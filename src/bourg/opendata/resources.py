@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bourg.errors import DeclarationError
+from bourg.yamls import load_yaml
 
 _FILE = "resources.yaml"
 
@@ -67,7 +68,7 @@ class _Declared(_Strict):
 def _declared() -> _Declared:
     text = resources.files("bourg.opendata").joinpath(_FILE).read_text(encoding="utf-8")
     try:
-        return _Declared.model_validate(yaml.safe_load(text))
+        return _Declared.model_validate(load_yaml(text))
     except (ValidationError, yaml.YAMLError) as error:
         raise DeclarationError("Le paquet de données est mal déclaré.", where=_FILE, why=str(error)) from error
 

@@ -50,7 +50,7 @@ class Shared:
         if ("france", FRANCE_CODE) not in kept:
             territories |= {("france", code) for code in FRANCE_LABELS}
         self.values: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for value in observatory.values(sorted(territories)).iter_rows(named=True):
+        for value in self._read(rows, sorted(territories)).iter_rows(named=True):
             self.values.setdefault((value["level"], value["code"]), []).append(value)
         self._places: dict[str, dict[str, int]] = {}
         codes = [row["code"] for row in rows if observatory.covers("culture_places", row["code"])]
@@ -62,6 +62,18 @@ class Shared:
         self._spreads: dict[tuple[str, str, str], _Distributions] = {}
         self._elsewhere: dict[tuple[str, str], dict[str, Elsewhere]] = {}
         self._kept = kept
+
+    def _read(self, rows: list[dict[str, Any]], territories: list[tuple[str, str]]) -> pl.DataFrame:
+        """Return the values of some territories: of the communes and of their EPCI, those to tell only."""
+        values = self.observatory.values(territories)
+        if self.figures is None:
+            return values
+        told = {("commune", row["code"], name) for row in rows for name in self.figures[row["code"]]}
+        told |= {("epci", row["epci"], name) for row in rows if row["epci"] for name in self.figures[row["code"]]}
+        keys = ["level", "code", "indicator"]
+        wanted = pl.DataFrame(sorted(told), schema=dict.fromkeys(keys, pl.String), orient="row")
+        near = pl.col("level").is_in(["commune", "epci"])
+        return pl.concat([values.filter(near).join(wanted, on=keys, how="semi"), values.filter(~near)])
 
     def places_by_type(self, code: str) -> dict[str, int] | None:
         """Return the places by type; ``None`` where the list does not cover the commune: absent is not zero."""
@@ -129,18 +141,18 @@ def _comparisons(
     """Return, by indicator, the place of the town in each of its sets, and what these sets look like."""
     observatory, matrix = shared.observatory, shared.observatory.matrix
     words = {item.comparator.id: _words(row, item) for item in sets}
+    names = None if shared.figures is None else sorted(shared.figures[row["code"]])
     compared: dict[str, list[Comparison]] = {}
     spread: dict[str, list[Distribution]] = {}
     shapes = {
         item.comparator.id: _distributions(
-            summary_among(matrix, matrix.position(row["code"]), item), SIMILAR, words[SIMILAR]
+            summary_among(matrix, matrix.position(row["code"]), item, names), SIMILAR, words[SIMILAR]
         )
         if item.comparator.id == SIMILAR
         else shared.distributions(item.comparator.id, item.set_id, words[item.comparator.id])
         for item in sets
         if item.status not in ("empty", "absent")
     }
-    names = None if shared.figures is None else sorted(shared.figures[row["code"]])
     for rank in rank_rows(matrix, row["code"], sets, names, ordered=observatory.comparators.ordered):
         name, comparator = rank["indicator"], rank["comparator"]
         if (told := comparison(rank, words[comparator])) is not None:

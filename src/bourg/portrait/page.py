@@ -146,14 +146,18 @@ def _contents(themes: Iterable[str]) -> str:
     return f'<nav class="sommaire" aria-label="Sur cette page"><ul>{rows}</ul></nav>'
 
 
-def key_figures_section(portrait: Portrait) -> str:
-    """Return the section of the key figures."""
-    cards = "".join(
+def key_figure(sheet: ValueSheet) -> str:
+    """Return a key figure as an item of a list."""
+    return (
         f"<li><h3>{_linked(shown(sheet.label), f'#{sheet.indicator}' if sheet.status in USABLE else '')}</h3>"
         f'<p class="valeur">{figure_number(sheet)} '
         f'<span class="periode">{shown(sheet.period)}</span></p><p class="place">{figure_place(sheet)}</p></li>'
-        for sheet in portrait.key_figures
     )
+
+
+def key_figures_section(portrait: Portrait) -> str:
+    """Return the section of the key figures."""
+    cards = "".join(key_figure(sheet) for sheet in portrait.key_figures)
     legend = (
         '<p class="legende">Lire les bandes&nbsp;: <span class="cle cl">8 communes sur 10</span> '
         '<span class="cle cq">la moitié des communes</span> <span class="cle cm">médiane</span> '

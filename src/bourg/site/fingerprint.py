@@ -25,7 +25,7 @@ from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.series import declared_series, described, undivided
 from bourg.site.departements import MAPPED
-from bourg.site.digests import Digests, Nearby, commune_digests, figure_digests, mixed
+from bourg.site.digests import FigureDigests, Nearby, commune_digests, figure_digests, mixed
 from bourg.site.selection import known_rows
 from bourg.site.themes import themes_in_use
 from bourg.site.towns import Scope
@@ -33,6 +33,7 @@ from bourg.site.towns import Scope
 # Packages whose code or declarations end up in a page.
 _CODE = ("text.py", "compare", "geography", "indicators", "maps", "portrait", "site", "sources/catalogue")
 _SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js")
+_ARRAYS = ("rows", "own", "sets", "near", "apart", "beside")
 _FILES = ("comparaisons/structure", "profils.json", "tables/outlines", "cartes/departements", "tables/epci")
 
 
@@ -49,9 +50,7 @@ class Fingerprints:
     frames
         Commune -> hash of what its pages are made of: identity, series, which figures it has.
     figures
-        Shape ``(indicators, communes)``: digest of each figure.
-    traits
-        Shape ``(communes,)``: digest of what sets each commune apart from similar towns.
+        Digests of each figure of each commune.
     nearby
         What each commune is compared with by resemblance; ``None`` before its page was ever made.
     pages
@@ -61,8 +60,7 @@ class Fingerprints:
     common: str = ""
     codes: tuple[str, ...] = ()
     frames: Mapping[str, str] = field(default_factory=dict)
-    figures: Digests | None = None
-    traits: Digests | None = None
+    figures: FigureDigests | None = None
     nearby: Nearby | None = None
     pages: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,11 +73,14 @@ class Fingerprints:
         try:
             # Arrays only: nothing that is read here can run.
             with np.load(io.BytesIO(arrays), allow_pickle=False) as known:
-                figures, traits, nearby = known["figures"], known["traits"], Nearby(known["members"], known["beside"])
+                figures = FigureDigests(*(known[name] for name in _ARRAYS))
+                nearby = Nearby(known["similar"], known["first"])
             codes = tuple(kept["ordre"])
-            if figures.shape[1] != len(codes) or {len(codes)} != {len(traits), len(nearby.members), len(nearby.beside)}:
+            if not figures.fits(len(figures.rows), len(codes)) or {len(codes)} != {
+                len(nearby.members), len(nearby.beside)
+            }:  # fmt: skip
                 return cls()
-            return cls(kept["commun"], codes, kept["communes"], figures, traits, nearby, kept["pages"])
+            return cls(kept["commun"], codes, kept["communes"], figures, nearby, kept["pages"])
         except (ValueError, KeyError, TypeError, OSError, EOFError, IndexError):
             # Read again from the snapshot: nothing is lost but time.
             return cls()
@@ -95,32 +96,40 @@ class Fingerprints:
         nothing = Nearby(np.empty((0, 0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.int32))
         near = self.nearby or nothing
         buffer = io.BytesIO()
-        empty = np.empty((0, 0), dtype=np.uint64)
-        np.savez(
-            buffer, figures=empty if self.figures is None else self.figures,
-            traits=empty if self.traits is None else self.traits, members=near.members, beside=near.beside,
-        )  # fmt: skip
+        figures = {} if self.figures is None else {name: getattr(self.figures, name) for name in _ARRAYS}
+        np.savez(buffer, similar=near.members, first=near.beside, **figures)
         return buffer.getvalue()
 
     def changed(self, known: Fingerprints) -> dict[str, list[int] | None]:
         """Return the communes whose pages changed since the last run: the rows of the figures, ``None`` for all."""
         found: dict[str, list[int] | None] = {}
         figures, before = self.figures, known.figures
-        if self.common != known.common or figures is None or before is None or figures.shape[0] != before.shape[0]:
+        if self.common != known.common or figures is None or before is None or not before.fits(
+            len(figures.rows), len(known.codes)
+        ):  # fmt: skip
             return dict.fromkeys(self.codes)
         old = known.places
         for index, code in enumerate(self.codes):
             if code not in old or self.frames[code] != known.frames.get(code):
                 found[code] = None
-            elif (rows := np.flatnonzero(figures[:, index] != before[:, old[code]])).size:
-                found[code] = rows.tolist()
+            elif rows := figures.changed(before, index, old[code]):
+                found[code] = rows
         return found
 
-    def apart(self, known: Fingerprints, code: str) -> bool:
-        """Tell whether what sets a commune apart from similar towns may have changed since the last run."""
-        if self.traits is None or known.traits is None or code not in known.places:
-            return True
-        return bool(self.traits[self.places[code]] != known.traits[known.places[code]])
+    def moved(self, known: Fingerprints) -> list[int]:
+        """Return the rows of the indicators of which a value changed somewhere since the last run."""
+        if self.figures is None or known.figures is None:
+            return []
+        found: list[int] = np.flatnonzero(self.figures.rows != known.figures.rows).tolist()
+        return found
+
+    def apart(self, known: Fingerprints, code: str) -> tuple[bool, bool]:
+        """Tell whether what sets a commune apart from similar towns, and what stands beside it, may have changed."""
+        new, old = self.figures, known.figures
+        if new is None or old is None or code not in known.places:
+            return True, True
+        here, before = self.places[code], known.places[code]
+        return bool((new.apart[:, here] != old.apart[:, before]).any()), bool(new.beside[here] != old.beside[before])
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -144,28 +153,19 @@ def fingerprints(observatory: Observatory, codes: Sequence[str], scope: Scope, k
     if common != known.common:
         # Everything is made again: what each page depends on is only needed by the next run.
         return found
-    return _with_figures(observatory, replace(found, nearby=_reordered(known, codes)))
+    # The same communes, since they are part of what all pages share: what is known of them is in the same order.
+    return _with_figures(observatory, replace(found, nearby=known.nearby), known.figures)
 
 
-def _with_figures(observatory: Observatory, keys: Fingerprints) -> Fingerprints:
+def _with_figures(observatory: Observatory, keys: Fingerprints, known: FigureDigests | None = None) -> Fingerprints:
     rows = known_rows(observatory, keys.codes)
-    figures, frames, traits = figure_digests(observatory, rows, keys.nearby)
+    figures, frames = figure_digests(observatory, rows, keys.nearby, known)
     parts = [_series(observatory, rows), _identities(observatory, rows)]
     hashes = {
         code: _hash([*(part[code] for part in parts), int(frame).to_bytes(8, "big")])
         for code, frame in zip(keys.codes, frames, strict=True)
     }
-    return replace(keys, figures=figures, traits=traits, frames=hashes)
-
-
-def _reordered(known: Fingerprints, codes: Sequence[str]) -> Nearby | None:
-    """Return what the last run knew of these communes, −1 for the new ones."""
-    if known.nearby is None:
-        return None
-    places = np.array([known.places.get(code, -1) for code in codes], dtype=np.int64)
-    members, beside = known.nearby.members[places], known.nearby.beside[places]
-    members[places < 0], beside[places < 0] = -1, -1
-    return Nearby(members, beside)
+    return replace(keys, figures=figures, frames=hashes)
 
 
 def similar_of(observatory: Observatory, code: str, shown: Sequence[str], beside: int) -> Nearby:
@@ -318,10 +318,12 @@ def _series(observatory: Observatory, rows: Sequence[Mapping[str, Any]]) -> dict
         for name, spec in declared_series().items()
         if spec.absence == "zero" and observatory.snapshot.has_table(spec.table)
     }
+    seen = {
+        here: repr([(name, sorted(year for year, code in pairs if code == here)) for name, pairs in years.items()])
+        for here in {row["departement"] for row in rows}
+    }
     for row in rows:
-        here = row["departement"]
-        seen = [(name, sorted(year for year, code in pairs if code == here)) for name, pairs in years.items()]
-        parts[row["code"]].append(repr(seen))
+        parts[row["code"]].append(seen[row["departement"]])
     return {code: _hash(part) for code, part in parts.items()}
 
 

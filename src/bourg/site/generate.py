@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,7 +19,6 @@ from bourg import __version__
 from bourg.errors import ParameterError, StorageError
 from bourg.geography.codes import departement_of
 from bourg.indicators.parameters import parameter
-from bourg.portrait.document import KEY_FIGURES
 from bourg.portrait.observatory import Observatory, open_observatory
 from bourg.processes import no_main_script
 from bourg.settings import Settings
@@ -115,36 +115,38 @@ def generate_site(
     scope = Scope(chosen, departements_of(observatory, chosen), address)
     progress("Recherche de ce qui a changé", 0.02)
     known = Fingerprints() if complete else Fingerprints.read(folder.manifest.get("empreintes"), folder.arrays())
-    keys = fingerprints(observatory, sorted(chosen), scope, known)
     moved = folder.manifest.get("instantane") != observatory.snapshot.id
-    owners: dict[str, list[str]] = folder.manifest.get("pages", {})
-    lost = _lost(out, owners, {f"ville/{code}" for code in chosen})
-    plan = _plan(observatory, keys, known, moved=moved, lost=lost)
-    job = Job(settings, out, scope, dict(folder.files), plan.figures)
-    if plan.batches(1):
-        folder.begin()
-    state = _State(folder, owners)
-    for name, content in Pages(observatory, scope).files():
-        state.add(name, *folder.write(name, content))
-    if keys.common == known.common and METHODS in owners and METHODS not in lost:
-        state.keep(METHODS)
-    else:
-        for name, content in method_files(address):
-            state.add(name, *folder.write(name, content), owner=METHODS)
-    count, done, nearby = plan.size, 0, {}
-    for made in _made(job, observatory, plan, workers or os.cpu_count() or 1):
-        for item in made:
-            state.take(item)
-            done += 1
-            if item.kind == "town" and item.nearby is not None:
-                nearby[item.name] = item.nearby
-        progress(f"Pages des communes, des départements et des thèmes ({done} sur {count})", 0.05 + 0.9 * done / count)
+    job = Job(settings, out, scope, dict(folder.files))
+    with _Crew(job, observatory, workers or os.cpu_count() or 1) as crew:
+        if moved and len(chosen) > _ALONE:
+            crew.start()
+        keys = fingerprints(observatory, sorted(chosen), scope, known)
+        owners: dict[str, list[str]] = folder.manifest.get("pages", {})
+        lost = _lost(out, owners, {f"ville/{code}" for code in chosen})
+        plan = _plan(observatory, keys, known, moved=moved, lost=lost)
+        if plan.size:
+            folder.begin()
+        work = crew.made(plan)
+        state = _State(folder, owners)
+        state.write(Pages(observatory, scope).files())
+        if keys.common == known.common and METHODS in owners and METHODS not in lost:
+            state.keep(METHODS)
+        else:
+            state.write(method_files(address), METHODS)
+        count, done, nearby = plan.size, 0, {}
+        for made in work:
+            for item in made:
+                state.take(item)
+                done += 1
+                if item.kind == "town" and item.nearby is not None:
+                    nearby[item.name] = item.nearby
+            label = f"Pages des communes, des départements et des thèmes ({done} sur {count})"
+            progress(label, 0.05 + 0.9 * done / count)
     progress("Fin du site", 0.96)
     for owner in (*(f"ville/{code}" for code in keys.codes), *keys.pages):
         state.keep(owner)
     day = observatory.snapshot.manifest["created"][:10]
-    for name, content in sitemaps(address, list(state.files), day).items():
-        state.add(name, *folder.write(name, content))
+    state.write(sitemaps(address, list(state.files), day).items())
     keys = completed(observatory, keys, nearby)
     arrays = folder.write_arrays(keys.to_arrays())
     gone = folder.finish(
@@ -168,17 +170,18 @@ class _State:
     """The files of the site, as they become known."""
 
     def __init__(self, folder: SiteFolder, past: Mapping[str, list[str]]) -> None:
-        self._known, self._past = folder.files, past
+        self._folder, self._known, self._past = folder, folder.files, past
         self.files: dict[str, str] = {}
         self.owners: dict[str, list[str]] = {}
         self.written = self.made = self.mended = 0
 
-    def add(self, name: str, key: str, new: bool, owner: str = "") -> None:  # noqa: FBT001 - what the folder answers
-        """Take in a file, and the page that it belongs to."""
-        self.files[name] = key
-        if owner:
-            self.owners.setdefault(owner, []).append(name)
-        self.written += new
+    def write(self, files: Iterable[tuple[str, bytes]], owner: str = "") -> None:
+        """Write some files, of a page when they belong to one."""
+        for name, content in files:
+            self.files[name], new = self._folder.write(name, content)
+            if owner:
+                self.owners.setdefault(owner, []).append(name)
+            self.written += new
 
     def take(self, item: Made) -> None:
         """Take in what a process made."""
@@ -204,19 +207,24 @@ class _Plan:
     ----------
     towns, mend, departements, themes
         Towns to make whole, towns to mend, other pages to make.
-    changed, traits, nearby
-        For each town to mend: its figures that changed, whether what sets it apart did, what it is compared with.
+    changed, traits, beside, nearby
+        For each town to mend: its figures that changed, whether what sets it apart and what stands beside it did, what
+        it is compared with.
     figures
-        Indicators that changed in the towns to mend, and all the key figures when one of them did.
+        Indicators that changed in the towns to mend.
+    moved
+        Indicators of which a value changed in some commune.
     """
 
     towns: tuple[str, ...]
     mend: tuple[str, ...] = ()
     changed: tuple[tuple[str, ...], ...] = ()
     traits: tuple[bool, ...] = ()
+    beside: tuple[bool, ...] = ()
     departements: tuple[str, ...] = ()
     themes: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     nearby: Nearby | None = field(default=None, repr=False)
 
     @property
@@ -242,7 +250,10 @@ class _Plan:
             start = self.mend.index(batch.names[0])
             part = slice(start, start + len(batch.names))
             near = self.nearby and Nearby(self.nearby.members[part], self.nearby.beside[part])
-            found.append(replace(batch, nearby=near, changed=self.changed[part], traits=self.traits[part]))
+            found.append(replace(
+                batch, nearby=near, changed=self.changed[part], traits=self.traits[part], beside=self.beside[part],
+                figures=self.figures, moved=self.moved,
+            ))  # fmt: skip
         return found + batches("departement", sorted(left), wanted, least=4, most=16)
 
 
@@ -262,23 +273,23 @@ def _plan(
     indicators = observatory.matrix.indicators
     if len(rows) > _MOST_FIGURES * len(indicators):
         whole, rows = [code for code in keys.codes if code in changes or code in set(whole)], []
-    near = keys.nearby
-    if rows and near is not None:
+    near, alone = keys.nearby, set[str]()
+    if near is not None and near.members.size:
         # Few towns alike: what sets the town apart is told against a large set, of which not every value is known.
-        known_near = (near.members[:, 0] >= 0).sum(axis=1) if near.members.size else np.zeros(len(keys.codes))
-        alone = set(np.array(keys.codes)[known_near + 1 < parameter("ranking_min_set")].tolist())
-        whole = [code for code in keys.codes if code in alone or code in set(whole)]
+        few = (near.members[:, 0] >= 0).sum(axis=1) + 1 < parameter("ranking_min_set")
+        alone = set(np.array(keys.codes)[few].tolist())
     taken = set(whole)
     touched = {code: tuple(indicators[row] for row in found) for code, found in changes.items()
                if found and code not in taken}  # fmt: skip
     places = [index for index, code in enumerate(keys.codes) if code not in taken and (moved or code in touched)]
-    mend = [keys.codes[index] for index in places]
-    figures = {name for names in touched.values() for name in names}
-    if figures & set(KEY_FIGURES):
-        figures |= {name for name in KEY_FIGURES if name in observatory.matrix.rows}
+    mend = tuple(keys.codes[index] for index in places)
+    apart = [keys.apart(known, code) for code in mend]
     return _Plan(
-        tuple(whole), tuple(mend), tuple(touched.get(code, ()) for code in mend),
-        tuple(keys.apart(known, code) for code in mend), departements, themes, tuple(sorted(figures)),
+        tuple(whole), mend, tuple(touched.get(code, ()) for code in mend),
+        tuple(traits or code in alone for code, (traits, _) in zip(mend, apart, strict=True)),
+        tuple(beside for _, beside in apart), departements, themes,
+        tuple(sorted({name for names in touched.values() for name in names})),
+        tuple(indicators[row] for row in keys.moved(known)),
         Nearby(near.members[places], near.beside[places]) if near else None,
     )  # fmt: skip
 
@@ -297,21 +308,52 @@ def _one_thread() -> Iterator[None]:
             os.environ[_THREADS] = before
 
 
-def _made(job: Job, observatory: Observatory, plan: _Plan, workers: int) -> Iterator[list[Made]]:
-    """Make the pages, batch by batch, in this process or in several."""
-    if workers == 1 or plan.weight <= _ALONE:
-        worker = Worker(job, observatory)
-        for batch in plan.batches(1):
-            yield worker.run(batch)
-        return
-    cut = plan.batches(workers)
-    # A process of its own for each worker, not a copy of this one: the threads of Polars do not survive a copy.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(cut)), mp_context=context, initializer=open_worker, initargs=(job,)
-    ) as pool:
+class _Crew:
+    """The processes that make the pages: none when this one is enough.
+
+    Parameters
+    ----------
+    job
+        What they have to know.
+    observatory
+        The opened snapshot, for this process.
+    workers
+        Processes at most.
+    """
+
+    def __init__(self, job: Job, observatory: Observatory, workers: int) -> None:
+        self._job, self._observatory, self._workers = job, observatory, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def start(self) -> None:
+        """Start the processes, which open the snapshot while this one looks for what to do."""
+        if self._pool is not None or self._workers == 1:
+            return
+        # A process of its own for each worker, not a copy of this one: the threads of Polars do not survive a copy.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(
+            self._workers, mp_context=context, initializer=open_worker, initargs=(self._job,)
+        )
         with no_main_script(), _one_thread():
-            waiting: set[Future[list[Made]]] = {pool.submit(run_batch, batch) for batch in cut}
+            self._pool.submit(os.getpid)
+
+    def made(self, plan: _Plan) -> Iterator[list[Made]]:
+        """Return what is made, batch by batch; the processes work from now on."""
+        if plan.weight > _ALONE:
+            self.start()
+        if self._pool is None:
+            worker = Worker(self._job, self._observatory)
+            return (worker.run(batch) for batch in plan.batches(1))
+        return self._finished({self._pool.submit(run_batch, batch) for batch in plan.batches(self._workers)})
+
+    def _finished(self, waiting: set[Future[list[Made]]]) -> Iterator[list[Made]]:
         try:
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -319,12 +361,9 @@ def _made(job: Job, observatory: Observatory, plan: _Plan, workers: int) -> Iter
                     yield item.result()
         except BrokenProcessPool as error:
             raise StorageError(
-                "Un des processus qui font les pages s’est arrêté.", where=str(job.out), why=str(error),
+                "Un des processus qui font les pages s’est arrêté.", where=str(self._job.out), why=str(error),
                 next_step="libérez de la mémoire, ou relancez avec --processus 1.",
             ) from error  # fmt: skip
-        finally:
-            for item in waiting:
-                item.cancel()
 
 
 def _checked(address: str) -> str:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-KEY_SECTION, TRAITS_SECTION = "chiffres-cles", "distingue"
-_STAMP = re.compile("Page faite avec l’instantané [^<]*?, géographie au".encode())
+Part = Literal["figure", "key", "line"]
+TRAITS_SECTION = "distingue"
+# How a figure of a theme, a key figure, and a line of the page of similar towns start and end.
+_MARKS: Mapping[Part, tuple[bytes, bytes]] = {
+    "figure": (b'<li id="%s">', b"</details></li>"),
+    "key": (b'<li><h3><a href="#%s">', b"</p></li>"),
+    "line": (b'<tr id="%s">', b"</tr>\n"),
+}
+_STAMP_STARTS, _STAMP_ENDS = "Page faite avec l’instantané ".encode(), ", géographie au".encode()
 _DECODER = json.JSONDecoder()
 # Bytes within which the entry of a figure ends, but for a few.
 _LENGTH = 4096
@@ -39,9 +45,7 @@ def section_of(page: bytes, name: str) -> tuple[int, int]:
     return start, end
 
 
-def mended(
-    page: bytes, fresh: Mapping[str, str], sections: Mapping[str, str] = _NOTHING, *, rows: bool = False
-) -> bytes:
+def mended(page: bytes, fresh: Mapping[Part, Mapping[str, str]], sections: Mapping[str, str] = _NOTHING) -> bytes:
     """Return a page with other figures in the place of some.
 
     Parameters
@@ -49,31 +53,29 @@ def mended(
     page
         The old page.
     fresh
-        Indicator -> its figure, from ``<li id="…">`` to the end of the item.
+        What is replaced -> indicator -> what it becomes, from the mark by which it starts to the one by which it ends.
     sections
         Section -> what it becomes, from ``<section …>`` to ``</section>``.
-    rows
-        Whether the figures are lines of a table (the page of similar towns), from ``<tr id="…">`` to the end of the
-        line.
 
     Raises
     ------
     MendError
         When a figure or a section is not in the page.
     """
-    opening, ending = ('<tr id="', b"</tr>\n") if rows else ('<li id="', b"</details></li>")
     cuts = [(*section_of(page, name), text.removesuffix("</section>").encode()) for name, text in sections.items()]
-    place = 0
-    for name, text in fresh.items():
-        mark = f'{opening}{name}">'.encode()
-        # Figures come in the order of the page: what was passed is only read again when one does not.
-        start = page.find(mark, place)
-        start = page.find(mark) if start < 0 else start
-        end = page.find(ending, start) + len(ending)
-        if start < 0 or end < len(ending):
-            raise MendError(name)
-        cuts.append((start, end, text.encode()))
-        place = end
+    for part, texts in fresh.items():
+        opening, ending = _MARKS[part]
+        place = 0
+        for name, text in texts.items():
+            mark = opening % name.encode()
+            # Figures come in the order of the page: what was passed is only read again when one does not.
+            start = page.find(mark, place)
+            start = page.find(mark) if start < 0 else start
+            end = page.find(ending, start) + len(ending)
+            if start < 0 or end < len(ending):
+                raise MendError(name)
+            cuts.append((start, end, text.encode()))
+            place = end
     parts, done = [], 0
     for start, end, content in sorted(cuts):
         parts += [page[done:start], content]
@@ -89,15 +91,23 @@ def stamp_of(page: bytes) -> bytes:
     MendError
         When the page names none.
     """
-    found = _STAMP.search(page)
-    if found is None:
-        raise MendError("instantané")
-    return found[0]
+    start, end = _stamp(page)
+    return page[start:end]
 
 
 def stamped(page: bytes, words: bytes) -> bytes:
     """Return a page that names another snapshot."""
-    return page.replace(stamp_of(page), words, 1)
+    start, end = _stamp(page)
+    return b"".join((page[:start], words, page[end:]))
+
+
+def _stamp(page: bytes) -> tuple[int, int]:
+    # At the end of the page: looked for from there.
+    start = page.rfind(_STAMP_STARTS)
+    end = page.find(_STAMP_ENDS, start)
+    if start < 0 or end < 0:
+        raise MendError("instantané")
+    return start, end
 
 
 def mended_json(content: bytes, fresh: Mapping[str, Any], snapshot: Mapping[str, Any]) -> bytes:

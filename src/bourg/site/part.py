@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from bourg.compare.comparators import SIMILAR, Comparator, Comparators, ComparisonSet
-from bourg.compare.matrix import CommuneMatrix, Ints
+from bourg.compare.comparators import SIMILAR, Comparator, Comparators, ComparisonSet, comparators
+from bourg.compare.matrix import CommuneMatrix
 from bourg.compare.ranking import QUANTILES
 from bourg.compare.stored import SUMMARIES
+from bourg.indicators.parameters import parameter
 from bourg.portrait.observatory import VALUE_COLUMNS, Observatory
 
 if TYPE_CHECKING:
@@ -25,13 +26,10 @@ _SHARED = ("communes", "departements", "pvd", "profiles", "names", "_rows", "_to
 class KnownSimilar(Comparators):
     """Comparators whose similar towns are known from an earlier run, and never looked for again."""
 
-    known: Mapping[int, tuple[Ints, Mapping[str, Ints]]]
+    known: Mapping[int, ComparisonSet]
 
     def _similar_set(self, comparator: Comparator, position: int) -> ComparisonSet:
-        if position not in self.known:
-            return super()._similar_set(comparator, position)
-        members, by_family = self.known[position]
-        return ComparisonSet(comparator, SIMILAR, comparator.among, members, by_family=by_family, inside=False)
+        return self.known[position] if position in self.known else super()._similar_set(comparator, position)
 
 
 class DirectObservatory(Observatory):
@@ -64,7 +62,7 @@ class PartialObservatory(DirectObservatory):
     def __init__(self, whole: Observatory, indicators: Sequence[str]) -> None:
         super().__init__(whole.snapshot, whole.settings)
         self._whole, self._indicators = whole, sorted(indicators)
-        self._known: dict[int, tuple[Ints, dict[str, Ints]]] = {}
+        self._known: dict[int, ComparisonSet] = {}
         for name in _SHARED:
             self.__dict__[name] = getattr(whole, name)
 
@@ -77,11 +75,7 @@ class PartialObservatory(DirectObservatory):
     def matrix(self) -> CommuneMatrix:
         """The values of these indicators for every commune."""
         every = self._whole.matrix
-        rows = np.array([every.row(name) for name in self._indicators], dtype=np.int64)
-        return CommuneMatrix(
-            every.codes, tuple(self._indicators), every.values[rows], every.lots[rows], every.statuses[rows],
-            tuple(every.lot_keys[row] for row in rows.tolist()),
-        )  # fmt: skip
+        return every.only(np.array([every.row(name) for name in self._indicators], dtype=np.int64))
 
     @cached_property
     def comparators(self) -> Comparators:
@@ -119,16 +113,23 @@ class PartialObservatory(DirectObservatory):
         return table.filter(pl.col("indicator").is_in(self._indicators)).select(VALUE_COLUMNS).collect()
 
 
-def known_similar(
-    whole: Observatory, codes: Sequence[str], nearby: Nearby | None
-) -> dict[int, tuple[Ints, dict[str, Ints]]]:
-    """Return the similar towns of some communes, by position in the matrix: in general, then by family."""
+def known_similar(whole: Observatory, codes: Sequence[str], nearby: Nearby | None) -> dict[int, ComparisonSet]:
+    """Return the similar towns of some communes, by position in the matrix."""
     structure = whole.comparators.structure
     if nearby is None or structure is None:
         return {}
-    families = sorted(structure.families)
+    families, least = sorted(structure.families), int(parameter("ranking_min_set"))
+    similar = comparators()[SIMILAR]
     found = {}
     for index, code in enumerate(codes):
-        lists = [line[line >= 0].astype(np.int64) for line in nearby.members[index]]
-        found[whole.matrix.position(code)] = (lists[0], dict(zip(families, lists[1:], strict=True)))
+        first, *others = (line[line >= 0].astype(np.int64) for line in nearby.members[index])
+        position = whole.matrix.position(code)
+        if first.size + 1 < least:
+            # Too few: what is said of it depends on why.
+            (found[position],) = whole.comparators.of(code, [SIMILAR])
+        else:
+            by_family = dict(zip(families, others, strict=True))
+            found[position] = ComparisonSet(
+                similar, SIMILAR, similar.among, first, by_family=by_family, inside=False
+            )  # fmt: skip
     return found

@@ -10,8 +10,9 @@ from typing import Any
 
 from bourg.compare.matrix import CommuneMatrix
 from bourg.indicators.engine import STATUSES, USABLE
+from bourg.indicators.registry import Declaration
 from bourg.indicators.theme_labels import THEMES
-from bourg.indicators.values import ValueSheet, value_text
+from bourg.indicators.values import ValueSheet, declaration_of, value_text
 from bourg.portrait.charts import Evolution, drawable, evolutions
 from bourg.portrait.document import Portrait, make_portraits
 from bourg.portrait.locator import Locator
@@ -172,7 +173,8 @@ def compare_page(observatory: Observatory, portrait: Portrait, near: Sequence[tu
     for sheet in portrait.sheets.values():
         if sheet.status not in USABLE:
             continue
-        by_theme.setdefault(sheet.theme, []).append(compare_line(matrix, columns, sheet))
+        declared = declaration_of(sheet.indicator)
+        by_theme.setdefault(sheet.theme, []).append(compare_line(matrix, columns, declared))
     main = fragment(
         "compare.html.j2", name=identity.name, demo=observatory.snapshot.demo,
         towns=[{"name": name, "address": links.town(code, name)} for code, name in towns],
@@ -187,7 +189,7 @@ def compare_page(observatory: Observatory, portrait: Portrait, near: Sequence[tu
     return whole_page(frame, main)
 
 
-def compare_line(matrix: CommuneMatrix, columns: Sequence[int], sheet: ValueSheet) -> str:
+def compare_line(matrix: CommuneMatrix, columns: Sequence[int], declared: Declaration) -> str:
     """Return the line of a figure in the page of similar towns.
 
     Written here: a template takes three times as long for the nine hundred cells of a page.
@@ -197,17 +199,17 @@ def compare_line(matrix: CommuneMatrix, columns: Sequence[int], sheet: ValueShee
     columns
         Columns of the town, then of the towns beside it.
     """
-    number = matrix.row(sheet.indicator)
+    number = matrix.row(declared.id)
     values, statuses = matrix.values[number, columns].tolist(), matrix.statuses[number, columns].tolist()
-    decimals, sign = sheet.decimals, _CELL_UNITS.get(sheet.unit, "")
+    decimals, sign = declared.decimals, _CELL_UNITS.get(declared.unit, "")
     cells = [
         # The unit stands once, beside the label; a share keeps its sign.
         f"{format_number(value, decimals)}{sign}{_MARKS[status]}"
         if _MARKS[status] is not None
-        else shown(value_text(sheet.indicator, None, STATUSES[status] if status < len(STATUSES) else "missing"))
+        else shown(value_text(declared.id, None, STATUSES[status] if status < len(STATUSES) else "missing"))
         for value, status in zip(values, statuses, strict=True)
     ]
-    return f"{_line_head(sheet.indicator, sheet.label, sheet.unit)}{'</td><td>'.join(cells)}</td></tr>\n"
+    return f"{_line_head(declared.id, declared.label, declared.unit)}{'</td><td>'.join(cells)}</td></tr>\n"
 
 
 # What follows a usable value, by index of its status; None for the others, and after the last status.

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bourg.indicators.engine import USABLE
+from bourg.indicators.registry import load_indicators
+from bourg.indicators.values import declaration_of
 from bourg.portrait.document import KEY_FIGURES, Portrait, SpecificitiesBySet, make_portraits
 from bourg.portrait.locator import Locator
 from bourg.portrait.observatory import Observatory, open_observatory
-from bourg.portrait.page import TownPage, key_figures_section, traits_section
+from bourg.portrait.page import TownPage, key_figure, traits_section
 from bourg.portrait.page_figures import figure_item
 from bourg.settings import Settings
 from bourg.site.addresses import StaticLinks
@@ -21,7 +23,7 @@ from bourg.site.departements import DepartementPages
 from bourg.site.digests import Nearby
 from bourg.site.fingerprint import similar_of
 from bourg.site.folder import SiteFolder, digest
-from bourg.site.mend import KEY_SECTION, TRAITS_SECTION, MendError, mended, mended_json, stamp_of, stamped
+from bourg.site.mend import TRAITS_SECTION, MendError, mended, mended_json, stamp_of, stamped
 from bourg.site.part import DirectObservatory, PartialObservatory
 from bourg.site.themes import ThemePages
 from bourg.site.towns import BESIDE, Scope, compare_line, sheet_json, town_files, town_links, town_page, town_paths
@@ -39,15 +41,12 @@ class Job:
         Installation, folder of the site, communes of the site.
     past
         Hashes of the files of the last run, by path.
-    figures
-        Indicators that changed in the pages to mend; the key figures are among them when one of them is.
     """
 
     settings: Settings
     out: Path
     scope: Scope
     past: Mapping[str, str]
-    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,13 @@ class Batch:
         Towns, departments or themes, by code.
     departements
         Departments of the towns to make after them, while their outlines are at hand.
-    nearby, changed, traits
+    nearby, changed, traits, beside
         For towns to mend: what each is compared with; its figures that changed, none when only the snapshot that it
-        names did; whether what sets it apart changed.
+        names did; whether what sets it apart changed, and what stands beside it.
+    figures
+        All the figures that changed in towns to mend.
+    moved
+        Indicators of which a value changed in some commune.
     """
 
     kind: Kind
@@ -71,6 +74,9 @@ class Batch:
     nearby: Nearby | None = None
     changed: tuple[tuple[str, ...], ...] = ()
     traits: tuple[bool, ...] = ()
+    beside: tuple[bool, ...] = ()
+    figures: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class Worker:
         self._job, self._observatory = job, DirectObservatory.over(observatory)
         self._folder = SiteFolder.opened(job.out, dict(job.past))
         self._locator = Locator(observatory)
+        self._parts: dict[tuple[str, ...], PartialObservatory] = {}
 
     def run(self, batch: Batch) -> list[Made]:
         """Make the pages of a batch and write those that changed."""
@@ -140,73 +147,69 @@ class Worker:
             yield self._written("theme", theme, self._theme_pages.files(theme))
 
     def _mended(self, batch: Batch) -> Iterator[Made]:
-        moved = [code for code, changed in zip(batch.names, batch.changed, strict=True) if changed]
-        part, portraits = self._observatory, dict[str, Portrait]()
-        if moved:
-            part = self._part
-            self._part.remember(batch.names, batch.nearby)
-            figures = {
-                code: _wanted(changed, part)
-                for code, changed in zip(batch.names, batch.changed, strict=True)
-                if changed
-            }
-            portraits = {portrait.identity.code: portrait for portrait in make_portraits(part, moved, figures)}
+        todo = zip(batch.names, batch.changed, batch.traits, strict=True)
+        figures = {code: frozenset(changed) for code, changed, traits in todo if changed or traits}
+        portraits: dict[str, Portrait] = {}
+        if figures:
+            part = self._part(batch.figures)
+            part.remember(batch.names, batch.nearby)
+            portraits = {made.identity.code: made for made in make_portraits(part, list(figures), figures)}
         whole: list[str] = []
         for index, code in enumerate(batch.names):
             try:
-                if code in portraits:
-                    beside = self._beside(batch, index)
-                    yield self._mend(portraits[code], beside, traits=batch.traits[index])
-                else:
-                    yield self._stamped(code)
+                yield self._mend(batch, index, portraits.get(code))
             except (MendError, OSError, UnicodeDecodeError):
                 # A file that is no longer what was written: the whole page is made again.
                 whole.append(code)
         if whole:
             yield from self._towns(Batch("town", tuple(whole)))
 
-    @cached_property
-    def _part(self) -> PartialObservatory:
-        """The snapshot seen through the figures that changed."""
-        return PartialObservatory(self._observatory, self._job.figures)
+    def _part(self, figures: tuple[str, ...]) -> PartialObservatory:
+        """Return the snapshot seen through the figures that changed."""
+        if figures not in self._parts:
+            self._parts = {figures: PartialObservatory(self._observatory, figures)}
+        return self._parts[figures]
 
-    @staticmethod
-    def _beside(batch: Batch, index: int) -> list[int]:
-        if batch.nearby is None:
-            return []
-        return [place for place in batch.nearby.beside[index].tolist() if place >= 0]
+    def _mend(self, batch: Batch, index: int, portrait: Portrait | None) -> Made:
+        """Write the page of a town with the figures of ``portrait`` in the place of the old ones.
 
-    def _stamped(self, code: str) -> Made:
-        """Write the page of a town of which nothing changed but the snapshot that it names."""
+        Without portrait nothing changed but the snapshot that the page names.
+        """
+        code = batch.names[index]
         paths = town_paths(code, self._observatory.names[code])
+        page, data = self._read(paths.page), self._read(paths.data)
+        sheets = portrait.sheets if portrait else {}
+        if portrait is not None:
+            sections = {}
+            if batch.traits[index]:
+                apart = SpecificitiesBySet(self._observatory, code, portrait.sets)
+                sections[TRAITS_SECTION] = traits_section(replace(portrait, specificities=apart))
+            known = {name: sheet for name, sheet in sheets.items() if sheet.status in USABLE}
+            page = mended(page, {
+                "figure": {name: figure_item(sheet, self._links.method(sheet.theme)) for name, sheet in known.items()},
+                "key": {name: key_figure(known[name]) for name in KEY_FIGURES if name in known},
+            }, sections)  # fmt: skip
         files = {
-            paths.page: stamped(self._read(paths.page), self._stamp),
-            paths.data: mended_json(self._read(paths.data), {}, self._snapshot),
+            paths.page: stamped(page, self._stamp),
+            paths.data: mended_json(data, {name: sheet_json(sheet) for name, sheet in sheets.items()}, self._snapshot),
         }
+        if batch.beside[index]:
+            files[paths.beside] = mended(self._read(paths.beside), {"line": self._lines(batch, index)})
         made = self._written("mend", code, files)
-        return replace(made, hashes={**made.hashes, paths.beside: self._job.past[paths.beside]})
+        return replace(made, hashes={paths.beside: self._job.past[paths.beside], **made.hashes})
 
-    def _mend(self, portrait: Portrait, beside: list[int], *, traits: bool) -> Made:
-        """Write the page of a town with the figures of ``portrait`` in the place of the old ones."""
-        code = portrait.identity.code
-        paths = town_paths(code, self._observatory.names[code])
-        sections = {}
-        if traits:
-            apart = SpecificitiesBySet(self._observatory, code, portrait.sets)
-            sections[TRAITS_SECTION] = traits_section(replace(portrait, specificities=apart))
-        if any(name in portrait.sheets for name in KEY_FIGURES):
-            sections[KEY_SECTION] = key_figures_section(portrait)
-        known = {name: sheet for name, sheet in portrait.sheets.items() if sheet.status in USABLE}
-        items = {name: figure_item(sheet, self._links.method(sheet.theme)) for name, sheet in known.items()}
-        figures = {name: sheet_json(sheet) for name, sheet in portrait.sheets.items()}
+    def _lines(self, batch: Batch, index: int) -> dict[str, str]:
+        """Return the lines of the comparison with similar towns in which a value may have changed."""
         matrix = self._observatory.matrix
-        columns = [matrix.position(code), *beside]
-        lines = {name: compare_line(matrix, columns, sheet) for name, sheet in known.items()}
-        return self._written("mend", code, {
-            paths.page: stamped(mended(self._read(paths.page), items, sections), self._stamp),
-            paths.data: mended_json(self._read(paths.data), figures, self._snapshot),
-            paths.beside: mended(self._read(paths.beside), lines, rows=True),
-        })  # fmt: skip
+        here = matrix.position(batch.names[index])
+        near = batch.nearby.beside[index].tolist() if batch.nearby else []
+        columns = [here, *(place for place in near if place >= 0)]
+        rows = {name: matrix.row(name) for name in batch.moved}
+        return {
+            name: compare_line(matrix, columns, declaration_of(name))
+            for name, row in rows.items()
+            if matrix.status(row, here) in USABLE
+        }
 
     @cached_property
     def _links(self) -> StaticLinks:
@@ -235,14 +238,6 @@ class Worker:
         return content
 
 
-def _wanted(changed: Sequence[str], part: Observatory) -> frozenset[str]:
-    """Return these figures, and all the key figures when one of them is there."""
-    wanted = set(changed)
-    if wanted & set(KEY_FIGURES):
-        wanted |= {name for name in KEY_FIGURES if name in part.matrix.rows}
-    return frozenset(wanted)
-
-
 _HELD: dict[str, Worker] = {}
 
 
@@ -250,7 +245,11 @@ def open_worker(job: Job) -> None:
     """Prepare a process."""
     # A page leaves no cycle of objects: looking for some among a million live ones took a third of the time.
     gc.disable()
-    _HELD["worker"] = Worker(job, open_observatory(job.settings))
+    observatory = open_observatory(job.settings)
+    _HELD["worker"] = Worker(job, observatory)
+    # Read while the first process still looks for what changed.
+    load_indicators()
+    observatory.comparators  # noqa: B018 - read for its effect
 
 
 def run_batch(batch: Batch) -> list[Made]:

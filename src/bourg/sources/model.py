@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bourg.errors import DeclarationError, ParameterError
+from bourg.yamls import load_yaml
 
 
 class _Strict(BaseModel):
@@ -90,7 +91,7 @@ def load_catalogue() -> dict[str, Source]:
         if not entry.name.endswith(".yaml"):
             continue
         try:
-            source = Source.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
+            source = Source.model_validate(load_yaml(entry.read_text(encoding="utf-8")))
         except (ValidationError, yaml.YAMLError) as error:
             raise DeclarationError("Une source est mal déclarée.", where=entry.name, why=str(error)) from error
         if f"{source.id}.yaml" != entry.name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from bourg.commerce.centre import default_rule
+from bourg.commerce.centre_rule import default_rule
 from bourg.geography.levels import LEVELS
 from bourg.indicators.helpers import covered, ratio
 from bourg.indicators.registry import indicator

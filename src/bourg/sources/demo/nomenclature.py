@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import yaml
-
 from bourg.errors import DeclarationError
+from bourg.yamls import load_yaml
 
 TYPEQU_FILE = "indicators/parameters/typequ.yaml"
 
@@ -41,7 +40,7 @@ def facility_types() -> tuple[FacilityType, ...]:
     """
     text = resources.files("bourg").joinpath(TYPEQU_FILE).read_text(encoding="utf-8")
     found = []
-    for code, entry in sorted(yaml.safe_load(text)["types"].items()):
+    for code, entry in sorted(load_yaml(text)["types"].items()):
         try:
             totals = {
                 year: (int(entry[f"n{year}"][0]), int(entry[f"n{year}"][1]))
