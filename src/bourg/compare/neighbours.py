@@ -6,7 +6,7 @@ them; two communes whose common features weigh less than a declared share are no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -74,12 +74,13 @@ class FromOne:
         self, structure: Structure, row: int, *, min_share: float, allowed: NDArray[np.bool_] | None = None
     ) -> None:
         self.weights, self.row, self.min_share, self.allowed = structure.weights, row, min_share, allowed
-        self.parts = structure.columns - structure.columns[:, [row]]
-        unknown = np.isnan(self.parts)
+        values, self.known = structure.filled
+        here = structure.known[row]
+        if not here.all():
+            self.known = self.known * here[:, None]
+        self.parts = values - values[:, [row]]
         self.parts *= self.parts
-        self.parts *= self.weights[:, None]
-        self.parts[unknown] = 0.0
-        self.known = np.where(unknown, 0.0, self.weights[:, None])
+        self.parts *= self.known
 
     def nearest(self, kept: Sequence[int], k: int) -> tuple[NDArray[np.int64], Floats]:
         """Return positions and distances of the ``k`` nearest communes by the features ``kept``."""
@@ -87,27 +88,31 @@ class FromOne:
         return self._among(np.arange(self.parts.shape[1]), chosen, k)
 
     def nearest_without(
-        self, kept: Sequence[int], dropped: Iterable[int], k: int, near: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], Floats]:
-        """Return what :meth:`nearest` gives when features of ``kept`` are dropped.
+        self, kept: Sequence[int], drops: Iterable[Collection[int]], k: int, near: NDArray[np.int64]
+    ) -> list[NDArray[np.int64]]:
+        """Return the positions that :meth:`nearest` gives when features of ``kept`` are dropped, once for each drop.
 
         Parameters
         ----------
+        drops
+            The features dropped, each time.
         near
-            The ``k`` nearest with all of ``kept``. Without a feature they may go away, but the farthest of them still
-            bounds the new list: only communes under this bound are sorted.
+            The ``k`` nearest with all of ``kept``. Without some features they may go away, but the farthest of them
+            still bounds the new list: only communes under the largest of these bounds are looked at.
         """
-        left = [index for index in kept if index not in set(dropped)]
-        if near.size < k or not left:
-            return self.nearest(left, k)
-        _, distances = self._among(near, left, k)
-        if distances.size < k:
-            return self.nearest(left, k)
-        limit = float(distances[-1]) ** 2 * (1 + _ROUNDING) + _ROUNDING
-        sums, weights = self._sums(list(kept))
-        for index in set(kept) - set(left):
-            sums, weights = sums - self.parts[index], weights - self.known[index]
-        return self._among(np.flatnonzero(sums <= limit * weights + _ROUNDING), left, k)
+        wholes = list(kept)
+        lefts = [[index for index in wholes if index not in drop] for drop in map(set, drops)]
+        bounds = [self._among(near, left, k)[1] for left in lefts]
+        if near.size < k or any(found.size < k for found in bounds):
+            return [self.nearest(left, k)[0] for left in lefts]
+        limit = max((float(found[-1]) ** 2 for found in bounds), default=0.0) * (1 + _ROUNDING) + _ROUNDING
+        least = np.full(self.parts.shape[1], np.inf)
+        sums, _ = self._sums(wholes)
+        for left in lefts:
+            dropped = [index for index in wholes if index not in left]
+            np.minimum(least, sums - self.parts[dropped].sum(axis=0) if dropped else sums, out=least)
+        candidates = np.flatnonzero(least <= limit * float(self.weights[wholes].sum()) + _ROUNDING)
+        return [self._among(candidates, left, k)[0] for left in lefts]
 
     def _sums(self, kept: list[int]) -> tuple[Floats, Floats]:
         key = tuple(kept)

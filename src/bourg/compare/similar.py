@@ -118,11 +118,7 @@ def nearest_positions(
     search = _search(structure, position, filters)
     every = structure.kept()
     near, _ = search.nearest(every, k)
-    found = []
-    for without in withouts:
-        dropped = set(every) - set(structure.kept(without))
-        found.append(search.nearest_without(every, dropped, k, near)[0] if dropped else near)
-    return found
+    return search.nearest_without(every, [set(every) - set(structure.kept(without)) for without in withouts], k, near)
 
 
 # A portrait asks twice for the distances of the same town. One memory per thread: a search keeps sums of its own.
@@ -152,6 +148,7 @@ def similar_towns(
     k: int | None = None,
     outcomes: Iterable[str] = (),
     filters: Filters = NO_FILTER,
+    stable: bool = True,
 ) -> SimilarTowns:
     """Return the towns most similar to one town.
 
@@ -165,6 +162,8 @@ def similar_towns(
         Indicators about to be shown: features of the same family are left out of the distance.
     filters
         Hard filters (:func:`declared_filters`).
+    stable
+        Whether to tell how stable the list is, which takes as long as all the rest.
 
     Raises
     ------
@@ -212,10 +211,8 @@ def similar_towns(
         )
         for rank, (other, distance) in enumerate(zip(near, found, strict=True), start=1)
     )
-    firmness = [
-        jaccard(near, search.nearest_without(kept, (dropped,), wanted, near)[0])
-        for dropped in (kept if len(kept) > 1 else [])
-    ]
+    drops = [(dropped,) for dropped in kept] if stable and len(kept) > 1 else []
+    firmness = [jaccard(near, other) for other in search.nearest_without(kept, drops, wanted, near)]
     stability = float(np.mean(firmness)) if firmness else None
     return SimilarTowns(code, "ok", _notes(missing, left_out), neighbours, used, missing, left_out, stability)
 

@@ -128,6 +128,13 @@ class Structure:
         return np.ascontiguousarray(self.z.T)
 
     @cached_property
+    def filled(self) -> tuple[Floats, Floats]:
+        """The z-scores as :attr:`columns` with 0 where unknown, and the weights of what is known; of one shape."""
+        unknown = np.isnan(self.columns)
+        weights = np.where(unknown, 0.0, self.weights[:, None])
+        return np.where(unknown, 0.0, self.columns), weights
+
+    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Where the features are known."""
         return ~np.isnan(self.z)

@@ -241,7 +241,11 @@ def make_portrait(observatory: Observatory, code: str) -> Portrait:
 
 
 def make_portraits(
-    observatory: Observatory, codes: Iterable[str], figures: Mapping[str, Collection[str]] | None = None
+    observatory: Observatory,
+    codes: Iterable[str],
+    figures: Mapping[str, Collection[str]] | None = None,
+    *,
+    stable: bool = True,
 ) -> Iterator[Portrait]:
     """Assemble the portraits of several communes, one after the other, in the order given.
 
@@ -251,6 +255,8 @@ def make_portraits(
     ----------
     figures
         Code -> indicators that the portrait has to tell; all by default.
+    stable
+        Whether to tell how stable the lists of similar towns are.
 
     Raises
     ------
@@ -260,10 +266,10 @@ def make_portraits(
     rows = [observatory.commune(code) for code in codes]
     shared = Shared(observatory, rows, figures)
     for row in rows:
-        yield _portrait(shared, row)
+        yield _portrait(shared, row, stable=stable)
 
 
-def _portrait(shared: Shared, row: dict[str, Any]) -> Portrait:
+def _portrait(shared: Shared, row: dict[str, Any], *, stable: bool) -> Portrait:
     observatory = shared.observatory
     manifest = observatory.snapshot.manifest
     sets = observatory.comparators.of(row["code"])
@@ -278,7 +284,7 @@ def _portrait(shared: Shared, row: dict[str, Any]) -> Portrait:
             "demonstration": observatory.snapshot.demo,
         },
         places_demo=bool(manifest["tables"].get("culture_places", {}).get("demo")),
-        similar=similar_towns(structure, row["code"], names=observatory.names) if structure else None,
+        similar=similar_towns(structure, row["code"], names=observatory.names, stable=stable) if structure else None,
         profile=observatory.profiles.of(row["code"]),
         sets=sets,
         specificities=SpecificitiesBySet(observatory, row["code"], sets),

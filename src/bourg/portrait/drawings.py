@@ -6,8 +6,8 @@ They hold no style of their own (the style sheet has it), no script and no text 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from bourg.indicators.engine import USABLE
 from bourg.indicators.parameters import parameter
@@ -31,14 +31,14 @@ def strip(sheet: ValueSheet, comparators: Sequence[str]) -> str:
     """
     if sheet.status not in USABLE or sheet.value is None:
         return ""
-    spreads = {item.comparator: item for item in sheet.distributions if item.n >= _least()}
-    drawn = [spreads[name] for name in comparators if name in spreads]
+    least, decimals = _least(), sheet.decimals
+    spreads = {item.comparator: item for item in sheet.distributions if item.n >= least}
+    # Drawn from the numbers as they are written: a change that no one can read leaves the drawing as it is.
+    drawn = [_rounded(spreads[name], decimals) for name in comparators if name in spreads]
     if not drawn:
         return ""
-    # Drawn from the numbers as they are written: a change that no one can read leaves the drawing as it is.
-    drawn = [_rounded(spread, sheet.decimals) for spread in drawn]
-    scale = scale_of(drawn, sheet.decimals)
-    rows = "".join(_strip_line(spread, sheet.value, scale, index) for index, spread in enumerate(drawn))
+    scale = scale_of(drawn, decimals)
+    rows = "".join([_strip_line(spread, sheet.value, scale, index) for index, spread in enumerate(drawn)])
     base = len(drawn) * _ROW + 9
     ends = [(scale.low, f'x="{_LEFT}"'), (scale.high, f'x="{_LEFT + _WIDTH}" class="fin"')]
     numbers = "".join(
@@ -57,36 +57,50 @@ def _least() -> int:
     return int(parameter("ranking_min_set"))
 
 
-@lru_cache(maxsize=65_536)
-def _rounded(spread: Distribution, decimals: int) -> Distribution:
-    numbers = {
-        name: round(getattr(spread, name), decimals)
-        for name in ("minimum", "p10", "q1", "median", "q3", "p90", "maximum")
-    }
-    return replace(spread, **numbers)
+class _Drawn(NamedTuple):
+    """A spread, rounded as it is written: a tuple takes a tenth of the time of a copy of the spread."""
+
+    comparator: str
+    minimum: float
+    p10: float
+    q1: float
+    median: float
+    q3: float
+    p90: float
+    maximum: float
 
 
-def _strip_line(spread: Distribution, value: float, scale: Scale, index: int) -> str:
+def _rounded(spread: Distribution, decimals: int) -> _Drawn:
+    return _Drawn(
+        spread.comparator, round(spread.minimum, decimals), round(spread.p10, decimals), round(spread.q1, decimals),
+        round(spread.median, decimals), round(spread.q3, decimals), round(spread.p90, decimals),
+        round(spread.maximum, decimals),
+    )  # fmt: skip
+
+
+def _strip_line(spread: _Drawn, value: float, scale: Scale, index: int) -> str:
     top = index * _ROW
     low, high = scale.low, scale.high
-    pixels = _WIDTH / (high - low) if high > low else 0.0
-
-    def at(number: float) -> int:
-        return _LEFT + (round((number - low) * pixels) if pixels else _WIDTH // 2)
-
-    def bar(name: str, low: float, high: float, y: int, height: int) -> str:
-        return f'<rect class="{name}" x="{at(low)}" y="{y}" width="{max(at(high) - at(low), 1)}" height="{height}"/>'
-
-    side, middle = scale.side(value), top + 8
-    if side:
-        tip, back = (_LEFT - 3, 7) if side == "gauche" else (_LEFT + _WIDTH + 3, -7)
-        town = f'<path class="v" d="M{tip} {middle}l{back}-5v10z"/>'
+    if high > low:
+        pixels = _WIDTH / (high - low)
+        p10, q1, middle, q3, p90, here = [
+            _LEFT + round((number - low) * pixels)
+            for number in (spread.p10, spread.q1, spread.median, spread.q3, spread.p90, value)
+        ]
     else:
-        town = f'<circle class="v" cx="{at(value)}" cy="{middle}" r="4.5"/>'
+        p10 = q1 = middle = q3 = p90 = here = _LEFT + _WIDTH // 2
+    line = top + 8
+    if value < low:
+        town = f'<path class="v" d="M{_LEFT - 3} {line}l7-5v10z"/>'
+    elif value > high:
+        town = f'<path class="v" d="M{_LEFT + _WIDTH + 3} {line}l-7-5v10z"/>'
+    else:
+        town = f'<circle class="v" cx="{here}" cy="{line}" r="4.5"/>'
     return (
-        f'<text x="0" y="{top + 12}">{SHORT[spread.comparator]}</text>'
-        f'<path class="x" d="M{_LEFT} {middle}h{_WIDTH}"/>{bar("l", spread.p10, spread.p90, top + 6, 4)}'
-        f'{bar("q", spread.q1, spread.q3, top + 4, 8)}<path class="m" d="M{at(spread.median)} {top + 1}v14"/>{town}'
+        f'<text x="0" y="{top + 12}">{SHORT[spread.comparator]}</text><path class="x" d="M{_LEFT} {line}h{_WIDTH}"/>'
+        f'<rect class="l" x="{p10}" y="{top + 6}" width="{max(p90 - p10, 1)}" height="4"/>'
+        f'<rect class="q" x="{q1}" y="{top + 4}" width="{max(q3 - q1, 1)}" height="8"/>'
+        f'<path class="m" d="M{middle} {top + 1}v14"/>{town}'
     )
 
 

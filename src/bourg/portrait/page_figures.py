@@ -18,9 +18,9 @@ DRAWN = (SIZE, SIMILAR)
 RANK_UP_TO = 200
 # Larger territories near enough for their totals to mean something beside those of a town.
 NEAR = ("epci", "departement")
-# Sets whose quartiles are kept once written, by the identity of the object: hashing twelve fields costs as much.
+# Sets whose rows are kept once written, by the identity of the object: hashing twelve fields costs as much.
 _KEPT = 100_000
-_QUARTILES: dict[int, tuple[Distribution, int, str]] = {}
+_ROWS: dict[int, tuple[Distribution, int, tuple[str, str]]] = {}
 DEMO = ' <abbr class="demo" title="Valeur de démonstration, fabriquée">◆ démo</abbr>'
 
 
@@ -155,25 +155,29 @@ def _set_label(comparator: str, set_label: str) -> str:
 
 
 def _set_row(sheet: ValueSheet, place: Comparison | None, spread: Distribution | None) -> str:
+    rank = shown(place_words(place)) if place is not None else "pas de rang"
+    if spread is not None and spread.n >= _least():
+        before, after = _around_rank(spread, sheet.decimals)
+        return f"{before}{rank}{after}"
     known = place or spread
     label = _set_label(known.comparator, known.set_label) if known else ""
-    rank = shown(place_words(place)) if place is not None else "pas de rang"
-    cells = _quartiles(spread, sheet.decimals) if spread is not None and spread.n >= _least() else "–<td>–<td>–"
-    return f'<tr><th scope="row">{label}<td>{rank}<td>{cells}</tr>'
+    return f'<tr><th scope="row">{label}<td>{rank}<td>–<td>–<td>–</tr>'
 
 
-def _quartiles(spread: Distribution, decimals: int) -> str:
-    """Return the cells of the quartiles of a set: written once for all the towns that share it."""
-    known = _QUARTILES.get(id(spread))
+def _around_rank(spread: Distribution, decimals: int) -> tuple[str, str]:
+    """Return what stands around the place in the row of a set: written once for all the towns that share it."""
+    known = _ROWS.get(id(spread))
     if known is not None and known[0] is spread and known[1] == decimals:
         return known[2]
-    cells = "<td>".join(format_number(value, decimals) for value in (spread.q1, spread.median, spread.q3))
+    cells = "<td>".join([format_number(value, decimals) for value in (spread.q1, spread.median, spread.q3)])
+    label = _set_label(spread.comparator, spread.set_label)
+    made = (f'<tr><th scope="row">{label}<td>', f"<td>{cells}</tr>")
     # Those of similar towns belong to one town: they are not kept.
     if spread.comparator != SIMILAR:
-        if len(_QUARTILES) >= _KEPT:
-            _QUARTILES.clear()
-        _QUARTILES[id(spread)] = (spread, decimals, cells)
-    return cells
+        if len(_ROWS) >= _KEPT:
+            _ROWS.clear()
+        _ROWS[id(spread)] = (spread, decimals, made)
+    return made
 
 
 @cache

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor
+from typing import Protocol
 
 from bourg.compare.comparators import comparators
 from bourg.indicators.engine import USABLE
@@ -61,6 +62,26 @@ STYLE = """
 """
 
 
+class Spread(Protocol):
+    """What a scale is made from."""
+
+    @property
+    def minimum(self) -> float:
+        """The lowest value."""
+
+    @property
+    def p10(self) -> float:
+        """The first decile."""
+
+    @property
+    def p90(self) -> float:
+        """The last decile."""
+
+    @property
+    def maximum(self) -> float:
+        """The highest value."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a strip: its set, and its spread or the reason why there is none."""
@@ -95,7 +116,7 @@ def unbroken(text: str) -> str:
     return _THOUSANDS.sub("\u202f", text)
 
 
-def scale_of(spreads: Sequence[Distribution], decimals: int = 6) -> Scale:
+def scale_of(spreads: Sequence[Spread], decimals: int = 6) -> Scale:
     """Return the scale shared by the lines of a strip.
 
     It runs from the lowest 10th to the highest 90th percentile, and a little further when communes are there: a few
@@ -108,13 +129,13 @@ def scale_of(spreads: Sequence[Distribution], decimals: int = 6) -> Scale:
     """
     if not spreads:
         raise ValueError("a strip needs at least one spread")
-    low, high = min(item.p10 for item in spreads), max(item.p90 for item in spreads)
+    low, high = min([item.p10 for item in spreads]), max([item.p90 for item in spreads])
     room = _MARGIN * (high - low)
     step = 10.0**-decimals
     # A thousandth of a step is the noise of the division, not a value.
     return Scale(
-        floor(max(min(item.minimum for item in spreads), low - room) / step + 1e-3) * step,
-        ceil(min(max(item.maximum for item in spreads), high + room) / step - 1e-3) * step,
+        floor(max(min([item.minimum for item in spreads]), low - room) / step + 1e-3) * step,
+        ceil(min(max([item.maximum for item in spreads]), high + room) / step - 1e-3) * step,
     )
 
 

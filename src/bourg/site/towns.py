@@ -63,7 +63,7 @@ def town_files(
     """
     series = evolutions(observatory, codes)
     drawn = locator or Locator(observatory)
-    for portrait in make_portraits(observatory, codes):
+    for portrait in make_portraits(observatory, codes, stable=False):
         identity = portrait.identity
         page = TownPage(portrait, series[identity.code], drawn.svg(identity.code))
         names = town_paths(identity.code, identity.name)
