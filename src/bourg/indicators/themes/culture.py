@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from bourg.geography.levels import LEVELS
+from bourg.indicators.basilic import BASILIC, place_count, place_rate, place_share, type_index
 from bourg.indicators.helpers import count_by, covered, per_population, share_of
-from bourg.indicators.registry import indicator
 from bourg.indicators.typologies import UNCLASSIFIED, categorise, load_typology
 
-_BASILIC = "Ministère de la Culture (DEPS), base des lieux et équipements culturels (Basilic)"
 _PLACES = (
     "Basilic recense des lieux, pas leur activité, leur taille ni leur ouverture ; un monument est compté comme une "
     "bibliothèque. Les festivals sont comptés à part."
@@ -21,21 +19,12 @@ _COUNTS_NOTE = (
 )
 
 
-@indicator(
+@place_count(
     id="culture.places_count",
     label="Lieux culturels",
-    unit="lieux",
-    theme="culture",
-    kind="count",
-    levels=LEVELS,
-    sources=("basilic",),
-    direction="neutral",
-    secrecy=None,
-    decimals=0,
-    period="vintage",
     formula="Nombre de lieux de Basilic situés dans le territoire, tous types.",
     limits=_PLACES + _COUNTS_NOTE,
-    reference=_BASILIC,
+    reference=BASILIC,
     fallback=_COUNT_FALLBACK,
 )
 def places_count(culture_places: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
@@ -43,21 +32,13 @@ def places_count(culture_places: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.Laz
     return count_by(coverage, "culture_places", culture_places)
 
 
-@indicator(
+@place_rate(
     id="culture.places_per_1000",
     label="Lieux culturels pour 1 000 habitants",
     unit="lieux pour 1 000 hab.",
-    theme="culture",
-    kind="ratio",
-    levels=LEVELS,
-    sources=("basilic", "populations"),
-    direction="neutral",
-    secrecy=None,
-    decimals=2,
-    period="vintage",
     formula="1 000 × lieux de Basilic ÷ population municipale.",
     limits=_PLACES + " Un petit nombre d'habitants donne vite un taux élevé." + _COUNTS_NOTE,
-    reference=_BASILIC,
+    reference=BASILIC,
     fallback=_COUNT_FALLBACK,
 )
 def places_per_1000(culture_places: pl.LazyFrame, population: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
@@ -70,18 +51,9 @@ def _in_category(places: pl.LazyFrame, typology: str, category: str) -> pl.LazyF
 
 
 def _declare_count(typology: str, category: str, name: str, label: str) -> None:
-    @indicator(
+    @place_count(
         id=f"culture.{name}_count",
         label=label,
-        unit="lieux",
-        theme="culture",
-        kind="count",
-        levels=LEVELS,
-        sources=("basilic",),
-        direction="neutral",
-        secrecy=None,
-        decimals=0,
-        period="vintage",
         formula=f"Nombre de lieux de la catégorie « {load_typology(typology).label_of(category)} » "
         f"(typologie « {typology} »).",
         limits=_PLACES,
@@ -95,18 +67,9 @@ def _declare_count(typology: str, category: str, name: str, label: str) -> None:
 def _declare_share(typology: str, category: str, name: str, label: str) -> None:
     family = load_typology(typology).label_of(category)
 
-    @indicator(
+    @place_share(
         id=f"culture.{name}_share",
         label=label,
-        unit="%",
-        theme="culture",
-        kind="share",
-        levels=LEVELS,
-        sources=("basilic",),
-        direction="neutral",
-        secrecy=None,
-        decimals=1,
-        period="vintage",
         formula=f"100 × lieux « {family} » ÷ tous les lieux, non classés compris (typologie « {typology} »).",
         limits=_PLACES + " Sans aucun lieu, la part n'existe pas.",
         reference=load_typology(typology).reference,
@@ -120,18 +83,10 @@ def _declare_share(typology: str, category: str, name: str, label: str) -> None:
 def _declare_rate(typology: str, category: str, name: str, label: str) -> None:
     family = load_typology(typology).label_of(category)
 
-    @indicator(
+    @place_rate(
         id=f"culture.{name}_per_1000",
         label=label,
         unit="lieux pour 1 000 hab.",
-        theme="culture",
-        kind="ratio",
-        levels=LEVELS,
-        sources=("basilic", "populations"),
-        direction="neutral",
-        secrecy=None,
-        decimals=2,
-        period="vintage",
         formula=f"1 000 × lieux « {family} » ÷ population municipale (typologie « {typology} »).",
         limits=_PLACES,
         reference=load_typology(typology).reference,
@@ -195,21 +150,14 @@ def _typed(culture_places: pl.LazyFrame) -> pl.LazyFrame:
     return culture_places.filter(pl.col("type").is_not_null() & (pl.col("n") > 0))
 
 
-@indicator(
+@type_index(
     id="culture.types_count",
     label="Types de lieux culturels présents",
     unit="types",
-    theme="culture",
-    kind="index",
-    levels=LEVELS,
-    sources=("basilic",),
-    direction="neutral",
-    secrecy=None,
     decimals=0,
-    period="vintage",
     formula="Nombre de types d'équipements différents de Basilic présents dans le territoire.",
     limits=_PLACES + " Les grands territoires ont presque tous les types : comparer entre territoires de même taille.",
-    reference=_BASILIC,
+    reference=BASILIC,
 )
 def types_count(culture_places: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
     """Distinct official types present."""
@@ -238,18 +186,11 @@ _DIVERSITY_LIMITS = (
 )
 
 
-@indicator(
+@type_index(
     id="culture.shannon",
     label="Diversité des types de lieux culturels (indice de Shannon)",
     unit="",
-    theme="culture",
-    kind="index",
-    levels=LEVELS,
-    sources=("basilic",),
-    direction="neutral",
-    secrecy=None,
     decimals=2,
-    period="vintage",
     formula="H' = −Σ pₖ ln pₖ, où pₖ est la part du type k parmi les lieux ; 0 quand tous sont du même type.",
     limits=_DIVERSITY_LIMITS,
     reference="C. E. Shannon, « A Mathematical Theory of Communication », 1948",
@@ -259,18 +200,11 @@ def shannon(culture_places: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFram
     return _entropy(culture_places, coverage).select("code", _NO_TYPE, value="entropy", n="n")
 
 
-@indicator(
+@type_index(
     id="culture.effective_types",
     label="Nombre équivalent de types de lieux culturels",
     unit="types",
-    theme="culture",
-    kind="index",
-    levels=LEVELS,
-    sources=("basilic",),
-    direction="neutral",
-    secrecy=None,
     decimals=1,
-    period="vintage",
     formula="Exponentielle de l'indice de Shannon : types qui, à parts égales, donneraient la même diversité.",
     limits=_DIVERSITY_LIMITS,
     reference="M. O. Hill, « Diversity and Evenness », Ecology, 1973",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from bourg.culture.kinds import Kind, kind
-from bourg.geography.levels import LEVELS
+from bourg.indicators.basilic import BASILIC, place_count, place_rate
 from bourg.indicators.helpers import count_by, per_population
-from bourg.indicators.registry import indicator
 from bourg.indicators.typologies import normalise_label
 
 PER_10000 = 10_000
@@ -20,9 +19,7 @@ NAMES = {
     "theatre": "stages",
     "conservatoire": "conservatoires",
 }
-_REFERENCE = (
-    "Ministère de la Culture (DEPS), base des lieux et équipements culturels (Basilic) ; paramètre culture_kinds"
-)
+_REFERENCE = f"{BASILIC} ; paramètre culture_kinds"
 _LIMITS = (
     "Basilic recense des lieux, pas leur activité, leur taille ni leurs horaires ; le recensement porte sur 2020, un "
     "lieu récent peut manquer et un lieu fermé y rester."
@@ -46,18 +43,9 @@ def _declare(wanted: Kind, name: str) -> None:
     types = ", ".join(wanted.types)
     limits = _LIMITS + _OWN_LIMITS[wanted.id]
 
-    @indicator(
+    @place_count(
         id=f"culture.{name}_count",
         label=f"{capital} (Basilic)",
-        unit="lieux",
-        theme="culture",
-        kind="count",
-        levels=LEVELS,
-        sources=("basilic",),
-        direction="neutral",
-        secrecy=None,
-        decimals=0,
-        period="vintage",
         formula=f"Nombre de lieux de Basilic de type {types} situés dans le territoire.",
         limits=limits,
         reference=_REFERENCE,
@@ -66,18 +54,10 @@ def _declare(wanted: Kind, name: str) -> None:
         """Places of one kind."""
         return count_by(coverage, "culture_places", _of_kind(culture_places, wanted))
 
-    @indicator(
+    @place_rate(
         id=f"culture.{name}_per_10000",
         label=f"{capital} pour 10 000 habitants (Basilic)",
         unit="lieux pour 10 000 hab.",
-        theme="culture",
-        kind="ratio",
-        levels=LEVELS,
-        sources=("basilic", "populations"),
-        direction="neutral",
-        secrecy=None,
-        decimals=2,
-        period="vintage",
         formula=f"10 000 × lieux de Basilic de type {types} ÷ population municipale.",
         limits=limits + " Dans une petite commune, un seul lieu donne un taux élevé.",
         reference=_REFERENCE,
