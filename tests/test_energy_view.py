@@ -76,7 +76,7 @@ def test_wrong_parameters_are_told_and_left_out() -> None:
     assert "canton" not in str(address(app))
     assert "une année qui ne se lit pas" not in told
     again = start({"commune": "Nulle part", "annee": "deux mille"}, PAGE)
-    assert "ne se lit pas" in errors(again)
+    assert "n'est pas une année" in errors(again)
     assert buttons(again, "energie-exemple-")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import streamlit as st
 
 from bourg.compare.comparators import LISTED, comparators
+from bourg.dashboard.address import AddressReader
 from bourg.errors import BourgError, ParameterError
 from bourg.indicators.registry import load_indicators
 from bourg.indicators.theme_labels import THEMES
@@ -44,46 +44,13 @@ class MapState:
     problems: list[BourgError] = field(default_factory=list)
 
 
-def commune_of_address(observatory: Observatory) -> str | None:
-    """Return the commune named by ``?commune=``, ``None`` without the parameter.
-
-    Raises
-    ------
-    MalformedCodeError, UnknownTerritoryError
-        When it names no commune.
-    """
-    given = st.query_params.get("commune")
-    return observatory.index.get(given).code if given else None
-
-
 def read_map_state(observatory: Observatory, known_types: Sequence[str]) -> MapState:
     """Read ``?commune=12145&type=Musée&categorie=patrimoine``; what is wrong is told and left out."""
-    state = MapState()
-    try:
-        state.commune = commune_of_address(observatory)
-    except BourgError as error:
-        state.problems.append(error)
-    state.types = _kept("type", known_types, state.problems)
-    state.categories = _kept("categorie", CATEGORIES, state.problems)
-    return state
-
-
-def _kept(parameter: str, allowed: Iterable[str], problems: list[BourgError]) -> list[str]:
-    by_key = {label.casefold(): label for label in allowed}
-    kept: list[str] = []
-    for given in st.query_params.get_all(parameter):
-        label = by_key.get(given.strip().casefold())
-        if label is None:
-            problems.append(
-                ParameterError(
-                    f"Le filtre « {given[:60]} » n'existe pas ; il est ignoré.",
-                    where=f"?{parameter}=",
-                    next_step=f"choisissez parmi : {', '.join(by_key.values())}.",
-                )
-            )
-        elif label not in kept:
-            kept.append(label)
-    return kept
+    address = AddressReader(observatory)
+    return MapState(
+        address.commune(), address.several("type", known_types, "Le filtre"),
+        address.several("categorie", CATEGORIES, "Le filtre"), address.problems,
+    )  # fmt: skip
 
 
 def address_of_map() -> dict[str, list[str]]:
@@ -132,19 +99,11 @@ class CompareState:
 
 def read_compare_state(observatory: Observatory) -> CompareState:
     """Read ``?commune=12145&commune=35236&vue=tableau&theme=housing&indicateur=…&comparateur=pvd``."""
-    state = CompareState()
-    for given in st.query_params.get_all("commune"):
-        try:
-            code = observatory.index.get(given).code
-        except BourgError as error:
-            state.problems.append(error)
-            continue
-        if code not in state.communes:
-            state.communes.append(code)
-    if len(state.communes) > MOST_TOWNS:
-        left = state.communes[MOST_TOWNS:]
-        state.communes = state.communes[:MOST_TOWNS]
-        state.problems.append(
+    address = AddressReader(observatory)
+    communes = address.communes()
+    left = communes[MOST_TOWNS:]
+    if left:
+        address.problems.append(
             ParameterError(
                 f"La comparaison s'arrête à {MOST_TOWNS} communes : {', '.join(left[:MOST_TOWNS])} "
                 f"{'est laissée' if len(left) == 1 else 'sont laissées'} de côté.",
@@ -152,30 +111,11 @@ def read_compare_state(observatory: Observatory) -> CompareState:
                 next_step="retirez une commune pour en mettre une autre.",
             )
         )
-    state.view = _one("vue", COMPARE_VIEWS, state.problems)
-    state.theme = _one("theme", THEMES, state.problems)
-    state.indicator = _one("indicateur", load_indicators(), state.problems)
-    state.comparator = _one("comparateur", [name for name in comparators() if name != LISTED], state.problems)
-    return state
-
-
-def _one(parameter: str, allowed: Iterable[str], problems: list[BourgError]) -> str | None:
-    """Return the value of a parameter that takes one of a few ids; another one is told and left out."""
-    given = st.query_params.get(parameter)
-    if not given:
-        return None
-    known = list(allowed)
-    if given in known:
-        return given
-    close = get_close_matches(given[:60], known, n=3, cutoff=0.5)
-    problems.append(
-        ParameterError(
-            f"La valeur « {given[:60]} » n'existe pas ; elle est ignorée.",
-            where=f"?{parameter}=",
-            next_step=f"choisissez parmi : {', '.join(close or known[:12])}.",
-        )
-    )
-    return None
+    return CompareState(
+        communes[:MOST_TOWNS], address.one("vue", COMPARE_VIEWS), address.one("theme", THEMES),
+        address.one("indicateur", load_indicators()),
+        address.one("comparateur", [name for name in comparators() if name != LISTED]), address.problems,
+    )  # fmt: skip
 
 
 def compare_address(state: CompareState) -> dict[str, list[str]]:

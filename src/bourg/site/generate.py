@@ -272,7 +272,8 @@ def _plan(
     rows = sorted({row for found in changes.values() if found for row in found})
     indicators = observatory.matrix.indicators
     if len(rows) > _MOST_FIGURES * len(indicators):
-        whole, rows = [code for code in keys.codes if code in changes or code in set(whole)], []
+        taken = changes.keys() | set(whole)
+        whole, rows = [code for code in keys.codes if code in taken], []
     near, alone = keys.nearby, set[str]()
     if near is not None and near.members.size:
         # Few towns alike: what sets the town apart is told against a large set, of which not every value is known.
@@ -351,7 +352,10 @@ class _Crew:
         if self._pool is None:
             worker = Worker(self._job, self._observatory)
             return (worker.run(batch) for batch in plan.batches(1))
-        return self._finished({self._pool.submit(run_batch, batch) for batch in plan.batches(self._workers)})
+        try:
+            return self._finished({self._pool.submit(run_batch, batch) for batch in plan.batches(self._workers)})
+        except BrokenProcessPool as error:
+            raise self._stopped(error) from error
 
     def _finished(self, waiting: set[Future[list[Made]]]) -> Iterator[list[Made]]:
         try:
@@ -360,10 +364,13 @@ class _Crew:
                 for item in finished:
                     yield item.result()
         except BrokenProcessPool as error:
-            raise StorageError(
-                "Un des processus qui font les pages s’est arrêté.", where=str(self._job.out), why=str(error),
-                next_step="libérez de la mémoire, ou relancez avec --processus 1.",
-            ) from error  # fmt: skip
+            raise self._stopped(error) from error
+
+    def _stopped(self, error: BrokenProcessPool) -> StorageError:
+        return StorageError(
+            "Un des processus qui font les pages s’est arrêté.", where=str(self._job.out), why=str(error),
+            next_step="libérez de la mémoire, ou relancez avec --processus 1.",
+        )  # fmt: skip
 
 
 def _checked(address: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
 
@@ -13,8 +11,8 @@ import streamlit as st
 
 from bourg.access.network.graph import MODES
 from bourg.access.places.crosswalk import family
+from bourg.dashboard.address import AddressReader
 from bourg.dashboard.page_state import PageState, TownState
-from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory
 
@@ -85,54 +83,23 @@ def state() -> AccessState:
 
 def read_state(observatory: Observatory) -> tuple[AccessState, list[BourgError]]:
     """Read ``?commune=35236&vers=pharmacie&mode=foot&seuil=15&ferme=osm:n1&ouvre=-2.08,47.65&depuis=-2.08,47.65``."""
-    problems: list[BourgError] = []
-
-    def attempt(read: Callable[[], T], otherwise: T) -> T:
-        try:
-            return read()
-        except BourgError as error:
-            problems.append(error)
-            return otherwise
-
-    get = st.query_params.get
-    opened = [attempt(partial(_point, "ouvre", given), None) for given in st.query_params.get_all("ouvre")]
+    address = AddressReader(observatory)
+    opened = [address.attempt(partial(_point, "ouvre", given), None) for given in st.query_params.get_all("ouvre")]
     closed = list(dict.fromkeys(st.query_params.get_all("ferme")))
     if len(opened) + len(closed) > MOST_CHANGES:
-        problems.append(too_many())
+        address.problems.append(too_many())
         closed, opened = closed[:MOST_CHANGES], opened[: max(MOST_CHANGES - len(closed), 0)]
+    start = address.text("depuis")
     found = AccessState(
-        commune=attempt(lambda: commune_of_address(observatory), None),
-        family=attempt(lambda: family(get("vers") or FIRST_FAMILY).id, FIRST_FAMILY),
-        mode=attempt(lambda: _mode(get("mode")), MODES[0]),
-        threshold=attempt(lambda: _threshold(get("seuil")), FIRST_THRESHOLD),
+        commune=address.commune(),
+        family=address.attempt(lambda: family(address.text("vers") or FIRST_FAMILY).id, FIRST_FAMILY),
+        mode=address.one("mode", MODES, "Le mode") or MODES[0],
+        threshold=int(address.one("seuil", map(str, THRESHOLDS), "Le seuil") or FIRST_THRESHOLD),
         closed=tuple(closed),
         opened=tuple(dict.fromkeys(point for point in opened if point is not None)),
-        start=attempt(lambda: _point("depuis", given) if (given := get("depuis")) else None, None),
+        start=address.attempt(lambda: _point("depuis", start), None) if start else None,
     )
-    return found, problems
-
-
-def _mode(given: str | None) -> str:
-    if not given or given in MODES:
-        return given or MODES[0]
-    close = get_close_matches(given[:60], MODES, n=1, cutoff=0.5)
-    raise ParameterError(
-        f"Le mode « {given[:60]} » n'existe pas ; il est ignoré.",
-        where="?mode=",
-        next_step=f"choisissez parmi : {', '.join(close or MODES)}.",
-    )
-
-
-def _threshold(given: str | None) -> int:
-    if not given:
-        return FIRST_THRESHOLD
-    if given in {str(value) for value in THRESHOLDS}:
-        return int(given)
-    raise ParameterError(
-        f"Le seuil « {given[:60]} » n'est pas proposé ; il est ignoré.",
-        where="?seuil=",
-        next_step=f"choisissez parmi : {', '.join(str(value) for value in THRESHOLDS)} minutes.",
-    )
+    return found, address.problems
 
 
 def _point(name: str, given: str) -> Point:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from bourg.dashboard import layout
 from bourg.dashboard.map_component import culture_map
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.dashboard.state import CATEGORIES, address_of_map, read_map_state, write_map_state
 from bourg.portrait.observatory import Observatory
 from bourg.text import count_of, format_number, format_value
@@ -80,7 +81,7 @@ def _choose(code: str) -> None:
     st.session_state[_COMMUNE] = code
     st.session_state["carte-recherche"] = ""
     # The page of the town opens on the town chosen last, wherever it was chosen.
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code
 
 
 def _clear_commune() -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from bourg.compare.comparators import ComparisonSet
 from bourg.dashboard import layout
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.dashboard.views import commerce_sections as sections
 from bourg.dashboard.views import commerce_state
 from bourg.dashboard.views.commerce_centre import render_centre
@@ -60,7 +61,7 @@ def render() -> None:
     if code is None:
         _welcome(observatory)
         return
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code
     page = page_of(observatory, code, state())
     st.html(_STYLE)
     _bar(page)

@@ -6,17 +6,13 @@ perimeter stays in the session: an address is too short to hold one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeVar
-
-import streamlit as st
 
 from bourg.commerce.centre import CentreRule, Perimeter, default_rule
 from bourg.commerce.typology import typology
+from bourg.dashboard.address import AddressReader
 from bourg.dashboard.page_state import PageState, TownState
-from bourg.dashboard.state import commune_of_address
 from bourg.errors import BourgError, ParameterError
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.strips import COMPARATORS
@@ -73,51 +69,18 @@ def state() -> CommerceState:
 
 def read_state(observatory: Observatory) -> tuple[CommerceState, list[BourgError]]:
     """Read the address; what is wrong is told and left out."""
-    problems: list[BourgError] = []
-
-    def attempt(read: Callable[[], T], otherwise: T) -> T:
-        try:
-            return read()
-        except BourgError as error:
-            problems.append(error)
-            return otherwise
-
-    get = st.query_params.get
-    groups = [
-        attempt(partial(_one, "groupe", given, tuple(typology().groups)), None)
-        for given in st.query_params.get_all("groupe")
-    ]
-    register = attempt(lambda: _one("source", get("source"), tuple(REGISTERS)), None)
+    address = AddressReader(observatory)
+    register = address.one("source", REGISTERS)
+    since = address.year("depuis", first_year(None))
+    rule = address.text("regle")
     return CommerceState(
-        commune=attempt(lambda: commune_of_address(observatory), None),
-        comparator=attempt(lambda: _one("comparer", get("comparer"), COMPARATORS), None),
+        commune=address.commune(),
+        comparator=address.one("comparer", COMPARATORS),
         register=next((name for name in REGISTERS if name == register), None),
-        since=attempt(lambda: _year(get("depuis")), None),
-        rule=attempt(lambda: _rule(get("regle")), None),
-        groups=tuple(dict.fromkeys(group for group in groups if group is not None)),
-    ), problems
-
-
-def _one(name: str, given: str | None, known: tuple[str, ...]) -> str | None:
-    if not given or given in known:
-        return given or None
-    raise ParameterError(
-        f"La valeur « {given[:60]} » n'existe pas ; elle est ignorée.",
-        where=f"?{name}=",
-        next_step=f"choisissez parmi : {', '.join(known)}.",
-    )
-
-
-def _year(given: str | None) -> int | None:
-    if not given:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) == 4):
-        raise ParameterError(
-            f"« {given[:60]} » n'est pas une année ; elle est ignorée.",
-            where="?depuis=",
-            next_step=f"écrivez une année à partir de {first_year(None)}.",
-        )
-    return first_year(int(given))
+        since=None if since is None else address.attempt(lambda: first_year(since), None),
+        rule=address.attempt(lambda: _rule(rule), None),
+        groups=tuple(address.several("groupe", typology().groups)),
+    ), address.problems
 
 
 def _rule(given: str | None) -> CentreRule | None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from bourg.compare.comparators import ComparisonSet, comparators
 from bourg.dashboard import layout
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.dashboard.views import culture_sections as sections
 from bourg.dashboard.views import culture_state
 from bourg.dashboard.views.culture_state import CultureState, state
@@ -66,7 +67,7 @@ def render() -> None:
     if code is None:
         _welcome(observatory)
         return
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code
     if state().territory not in _territories(observatory, code):
         culture_state.update(territory="commune")
     page = _page(observatory.snapshot.id, observatory, code, _choices(state()))

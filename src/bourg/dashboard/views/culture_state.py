@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import streamlit as st
-
 from bourg.culture.density import density_rules
 from bourg.culture.kinds import kinds
+from bourg.dashboard.address import AddressReader
 from bourg.dashboard.page_state import PageState, TownState
-from bourg.dashboard.state import commune_of_address
-from bourg.errors import BourgError, ParameterError
+from bourg.errors import BourgError
 from bourg.indicators.typologies import TYPOLOGIES
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.strips import COMPARATORS
@@ -73,45 +70,17 @@ def update(**values: object) -> None:
 
 def read_state(observatory: Observatory) -> tuple[CultureState, list[BourgError]]:
     """Read the address; what is wrong is told and left out."""
-    problems: list[BourgError] = []
-    start = CultureState()
-
-    def attempt(read: Callable[[], T], otherwise: T) -> T:
-        try:
-            return read()
-        except BourgError as error:
-            problems.append(error)
-            return otherwise
-
-    def one(name: str, known: Iterable[str], otherwise: str) -> str:
-        return attempt(lambda: _one(name, known) or otherwise, otherwise)
-
+    address, start = AddressReader(observatory), CultureState()
+    bandwidth = address.one("lissage", [f"{choice:g}" for choice in density_rules()["choices"]])
     return CultureState(
-        commune=attempt(lambda: commune_of_address(observatory), None),
-        territory=one("territoire", TERRITORIES, start.territory),
-        comparator=attempt(lambda: _one("comparer", COMPARATORS), None),
-        typology=one("typologie", TYPOLOGIES, start.typology),
-        desert=one("lieu", kinds(), start.desert),
-        measure=one("densite", MEASURES, start.measure),
-        bandwidth=attempt(_bandwidth, None),
-    ), problems
-
-
-def _one(name: str, known: Iterable[str]) -> str | None:
-    given, allowed = st.query_params.get(name), list(known)
-    if not given or given in allowed:
-        return given or None
-    raise ParameterError(
-        f"La valeur « {given[:60]} » n'existe pas ; elle est ignorée.",
-        where=f"?{name}=",
-        next_step=f"choisissez parmi : {', '.join(allowed)}.",
-    )
-
-
-def _bandwidth() -> float | None:
-    choices = [f"{choice:g}" for choice in density_rules()["choices"]]
-    given = _one("lissage", choices)
-    return None if given is None else float(given)
+        commune=address.commune(),
+        territory=address.one("territoire", TERRITORIES) or start.territory,
+        comparator=address.one("comparer", COMPARATORS),
+        typology=address.one("typologie", TYPOLOGIES) or start.typology,
+        desert=address.one("lieu", kinds()) or start.desert,
+        measure=address.one("densite", MEASURES) or start.measure,
+        bandwidth=None if bandwidth is None else float(bandwidth),
+    ), address.problems
 
 
 PAGE = PageState[CultureState]("culture", read_state, update)

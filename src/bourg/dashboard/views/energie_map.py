@@ -9,6 +9,7 @@ import streamlit as st
 
 from bourg.dashboard import layout
 from bourg.dashboard.layer_map import Layer, Legend, LegendItem, layer_map
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.dashboard.views import energie_state
 from bourg.errors import ParameterError
 from bourg.portrait.themes.energy_data import place_of
@@ -120,4 +121,4 @@ def _choose(identifier: str | None) -> None:
 
 def _go(code: str) -> None:
     energie_state.update(commune=code, territory="commune", chosen=None, year=None)
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import streamlit as st
-
+from bourg.dashboard.address import AddressReader
 from bourg.dashboard.page_state import PageState, TownState
-from bourg.dashboard.state import commune_of_address
-from bourg.errors import BourgError, ParameterError
+from bourg.errors import BourgError
 from bourg.portrait.observatory import Observatory
 from bourg.portrait.strips import COMPARATORS, DEFAULT
 from bourg.portrait.themes.energy_model import TERRITORIES
@@ -67,50 +65,15 @@ def update(**values: object) -> None:
 
 def read_state(observatory: Observatory) -> tuple[EnergyState, list[BourgError]]:
     """Read ``?commune=12145&territoire=epci&comparer=similar&annee=2023&installation=L000123``."""
-    problems: list[BourgError] = []
-    commune = None
-    try:
-        commune = commune_of_address(observatory)
-    except BourgError as error:
-        problems.append(error)
+    address = AddressReader(observatory)
     made = EnergyState(
-        commune=commune,
-        territory=_one("territoire", TERRITORIES, "Le territoire", problems) or TERRITORIES[0],
-        comparator=_one("comparer", COMPARATORS, "L'ensemble de comparaison", problems) or DEFAULT,
-        year=_year(problems),
-        chosen=(st.query_params.get("installation") or "")[:_LONGEST] or None,
+        commune=address.commune(),
+        territory=address.one("territoire", TERRITORIES, "Le territoire") or TERRITORIES[0],
+        comparator=address.one("comparer", COMPARATORS, "L'ensemble de comparaison") or DEFAULT,
+        year=address.year("annee", 2023),
+        chosen=address.text("installation")[:_LONGEST] or None,
     )
-    return made, problems
-
-
-def _one(parameter: str, allowed: tuple[str, ...], words: str, problems: list[BourgError]) -> str | None:
-    given = st.query_params.get(parameter, "").strip().casefold()
-    if not given or given in allowed:
-        return given or None
-    problems.append(
-        ParameterError(
-            f"{words} « {given[:_LONGEST]} » n'existe pas ; il est ignoré.",
-            where=f"?{parameter}=",
-            next_step=f"choisissez parmi : {', '.join(allowed)}.",
-        )
-    )
-    return None
-
-
-def _year(problems: list[BourgError]) -> int | None:
-    given = st.query_params.get("annee", "").strip()
-    if not given:
-        return None
-    if len(given) == 4 and given.isascii() and given.isdigit():
-        return int(given)
-    problems.append(
-        ParameterError(
-            f"L'année « {given[:_LONGEST]} » ne se lit pas ; elle est ignorée.",
-            where="?annee=",
-            next_step="écrivez quatre chiffres : 2023.",
-        )
-    )
-    return None
+    return made, address.problems
 
 
 PAGE = PageState[EnergyState]("energie", read_state, update)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import streamlit as st
-
+from bourg.dashboard.address import AddressReader
 from bourg.dashboard.page_state import PageState, TownState
-from bourg.dashboard.state import commune_of_address
-from bourg.errors import BourgError, ParameterError
+from bourg.errors import BourgError
 from bourg.extract.territory import LEVELS
 from bourg.extract.themes import theme_named
 from bourg.portrait.observatory import Observatory
@@ -59,24 +57,14 @@ def update(**values: object) -> None:
 
 def read_state(observatory: Observatory) -> tuple[ExtractState, list[BourgError]]:
     """Read ``?commune=35236&niveau=epci&theme=sante&source=bretagne.osm.pbf``; what is wrong is left out."""
-    problems: list[BourgError] = []
-    commune, theme = None, FIRST_THEME
-    try:
-        commune = commune_of_address(observatory)
-    except BourgError as error:
-        problems.append(error)
-    try:
-        theme = theme_named(st.query_params.get("theme") or FIRST_THEME).id
-    except BourgError as error:
-        problems.append(error)
-    level = st.query_params.get("niveau") or FIRST_LEVEL
-    if level not in LEVELS:
-        problems.append(ParameterError(
-            f"Le niveau « {level[:60]} » n'existe pas ; il est ignoré.", where="?niveau=",
-            next_step=f"choisissez parmi : {', '.join(LEVELS)}.",
-        ))  # fmt: skip
-        level = FIRST_LEVEL
-    return ExtractState(commune, level, theme, (st.query_params.get("source") or "")[:200] or None), problems
+    address = AddressReader(observatory)
+    made = ExtractState(
+        commune=address.commune(),
+        level=address.one("niveau", LEVELS, "Le niveau") or FIRST_LEVEL,
+        theme=address.attempt(lambda: theme_named(address.text("theme") or FIRST_THEME).id, FIRST_THEME),
+        source=address.text("source")[:200] or None,
+    )
+    return made, address.problems
 
 
 PAGE = PageState[ExtractState]("extraire", read_state, update)

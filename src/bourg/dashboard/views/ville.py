@@ -11,14 +11,14 @@ import streamlit as st
 
 from bourg.compare.comparators import ComparisonSet, comparators
 from bourg.dashboard import layout
-from bourg.dashboard.state import commune_of_address
+from bourg.dashboard.address import AddressReader
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.dashboard.views import ville_sections
 from bourg.dashboard.views.acces_town import render_access
 from bourg.dashboard.views.choropleth import render_choropleth
 from bourg.dashboard.views.evolution import render_evolution
 from bourg.dashboard.views.ville_identity import identity_card, links
 from bourg.dashboard.views.ville_state import Choice
-from bourg.errors import BourgError
 from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.values import ValueSheet
 from bourg.portrait.document import KEY_FIGURES, Portrait, make_portrait
@@ -72,15 +72,14 @@ def _portrait(snapshot_id: str, code: str, _observatory: Observatory) -> Portrai
 def render() -> None:
     """Draw the page."""
     observatory = layout.observatory()
-    try:
-        code = commune_of_address(observatory) or st.session_state.get("ville-code")
-    except BourgError as error:
-        layout.show_error(error)
-        code = None
+    address = AddressReader(observatory)
+    code = address.commune() or (None if address.problems else st.session_state.get(LAST_TOWN))
+    for problem in address.problems:
+        layout.show_error(problem)
     if code is None:
         _welcome(observatory)
         return
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code
     if st.query_params.get("commune") != code:
         st.query_params["commune"] = code
     _town(observatory, _portrait(observatory.snapshot.id, code, observatory))
@@ -211,7 +210,7 @@ def _set_name(chosen: ComparisonSet, portrait: Portrait) -> str:
 
 
 def _choose(code: str) -> None:
-    st.session_state["ville-code"] = code
+    st.session_state[LAST_TOWN] = code
     st.query_params["commune"] = code
     st.session_state["ville-recherche"] = ""
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from bourg.dashboard import layout
 from bourg.dashboard.map_component import culture_map
+from bourg.dashboard.page_state import LAST_TOWN
 from bourg.portrait.document import Identity, Portrait
 from bourg.portrait.observatory import Observatory
 from bourg.site.addresses import ServerLinks
@@ -101,5 +102,5 @@ def town_map(observatory: Observatory, identity: Identity) -> None:
     )
     # The details of a place lead to the page of its town, which may be a neighbour.
     if result.chosen and result.chosen != identity.code:
-        st.session_state["ville-code"] = st.query_params["commune"] = result.chosen
+        st.session_state[LAST_TOWN] = st.query_params["commune"] = result.chosen
         st.rerun()
