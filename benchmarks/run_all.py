@@ -3,7 +3,8 @@
     python benchmarks/run_all.py [--only build bpe_reader] [--home DIR]
 
 Generated files are made once, in a temporary folder unless ``--home`` is given, and shared. Figures are only worth
-something on a machine that does nothing else: the load at the start is written beside them.
+something on a machine that does nothing else: the load at the start is written beside them. What the page says after
+the figures of a benchmark is kept: it explains them, and whoever runs it again checks that it still holds.
 """
 
 from __future__ import annotations
@@ -156,6 +157,18 @@ def without_places(text: str, home: Path) -> str:
     return text
 
 
+def comments(page: str) -> dict[str, str]:
+    """Return what a page says after the figures of each benchmark, by title."""
+    found = {}
+    for section in page.split("\n## ")[1:]:
+        title, _, body = section.partition("\n")
+        _, fence, after = body.partition("\n```text\n")
+        kept = after.partition("\n```\n")[2].strip() if fence else ""
+        if kept:
+            found[title.strip()] = kept
+    return found
+
+
 def measure(benchmark: Benchmark, home: Path) -> tuple[str, bool]:
     """Run one benchmark; return its section of the page and whether it reached its targets."""
     start = time.perf_counter()
@@ -193,7 +206,11 @@ def main() -> int:
             "Page écrite par `make bench` ; chaque banc compare dans la même exécution et imprime ses objectifs.", "",
             f"Le {today}, sur une machine de {told}.",
         ]  # fmt: skip
-        PAGE.write_text("\n\n".join(["\n".join(head), *(section for section, _ in sections)]) + "\n", encoding="utf-8")
+        kept = comments(PAGE.read_text(encoding="utf-8")) if PAGE.is_file() else {}
+        parts = ["\n".join(head)]
+        for item, (section, _) in zip(chosen, sections, strict=True):
+            parts += [section, *([kept[item.title]] if item.title in kept else [])]
+        PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
         print(f"docs/{PAGE.name}")
     return 0 if all(reached for _, reached in sections) else 1
 
