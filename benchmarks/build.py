@@ -128,7 +128,9 @@ def _only_income(recomputed: list[str]) -> bool:
     from bourg.indicators.registry import load_indicators
 
     readers = {f"values-{item.id}" for item in load_indicators().values() if "income" in item.data_tables}
-    return set(recomputed) == {"read-filosofi-2021", "table-income", "values", *readers}
+    # The values of all the communes as one table follow from any change; so do the sets that they are compared in.
+    comparisons = {"comparaisons-matrice", "comparaisons-resumes"}
+    return set(recomputed) == {"read-filosofi-2021", "table-income", "values", *comparisons, *readers}
 
 
 def main() -> int:

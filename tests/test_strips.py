@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bourg.indicators.values import Comparison, Distribution, ValueSheet, value_sheet
+from bourg.indicators.rank_words import Comparison
+from bourg.indicators.values import Distribution, ValueSheet, value_sheet
 from bourg.portrait import strips
 from bourg.portrait.html import counts_table, key_figure_cards, legend, sheet_details, theme_table
 
@@ -30,9 +31,10 @@ def spread(comparator: str = "size_class", **changes: object) -> Distribution:
 def place(comparator: str = "size_class", **changes: object) -> Comparison:
     numbers: dict[str, object] = {
         "comparator": comparator, "label": "Même tranche de taille", "set_id": "x",
-        "set_label": "de 20 000 à 49 999 habitants", "n_set": 351, "percentile_strict": 50.0, "percentile_mid": 50.0,
+        "set_label": "de 20 000 à 49 999 habitants", "n_set": 351, "n_below": 175, "n_equal": 0,
+        "percentile_strict": 50.0, "percentile_mid": 50.0,
         "rank": 176, "demo": False,
-        "sentence": "plus élevé que dans 50 % des 350 autres communes de 20 000 à 49 999 habitants",
+        "among": "communes de 20 000 à 49 999 habitants",
     }  # fmt: skip
     return Comparison(**{**numbers, **changes})
 
@@ -178,12 +180,12 @@ def test_folded_sheet_holds_every_set_in_a_table() -> None:
 def test_the_comparator_changes_cards_and_tables_together() -> None:
     given = sheet(
         spread(), spread("similar", median=9.5),
-        places=(place(), place("similar", sentence="plus élevé que dans 12 % des 50 autres villes semblables")),
+        places=(place(), place("similar", n_set=51, n_below=6, among="villes semblables")),
     )  # fmt: skip
     for content in (key_figure_cards([given], "similar"), theme_table("Logement", [given], "similar")):
         shown = content[content.index("</style>") + 8 :]
-        assert "Plus élevé que dans 12 % des 50 autres villes semblables. Médiane : 9,5\xa0%." in shown
-        assert "Plus élevé que dans 50 %" not in shown
+        assert "Plus élevé que dans 12\xa0% des 50\xa0autres villes semblables. Médiane : 9,5\xa0%." in shown
+        assert "Plus élevé que dans 50\xa0%" not in shown
         assert Balance(shown).wrong == []
     shown = key_figure_cards([given], "region")
     assert "Pas de rang dans cet ensemble." in shown

@@ -13,7 +13,6 @@ NBSP = "\u00a0"
 NNBSP = "\u202f"
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o"})
 MINUS = "\u2212"
-_FRENCH = str.maketrans({",": NNBSP, ".": ",", "-": MINUS})
 # First word of a unit when the value is singular, which in French means under 2.
 # Units whose singular is not the plural without its last letter.
 _SINGULAR = {"lieux": "lieu", "sages-femmes": "sage-femme", "décès": "décès", "mis": "mis"}
@@ -34,7 +33,8 @@ def format_number(value: float, decimals: int = 0) -> str:
     # Python rounds halves to even on the binary value, as tables of statistics do; + 0.0 removes a minus zero.
     # Same text as Babel's, minus sign apart, ten times faster: a portrait has a thousand numbers.
     text = f"{round(float(value), decimals) + 0.0:,.{decimals}f}"
-    return text.translate(_FRENCH)
+    # Three replacements take half as long as one translation.
+    return text.replace(",", NNBSP).replace(".", ",").replace("-", MINUS)
 
 
 def format_unit(value: float, unit: str) -> str:

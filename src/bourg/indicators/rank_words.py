@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from bourg.indicators.values import Comparison
 from bourg.text import NBSP, format_number
 
 _whole = lru_cache(maxsize=4096)(format_number)
@@ -36,8 +35,57 @@ class SetWords:
     inside: bool = True
 
 
+@dataclass(slots=True)
+class Comparison:
+    """The place of a value in a set of communes.
+
+    A page has a thousand of them: they are not frozen, which would take three times as long to make, and their sentence
+    is only written for those that are shown.
+
+    Attributes
+    ----------
+    n_set, n_below, n_equal
+        Communes with a value (this one included), those below it, the others equal to it.
+    percentile_strict, percentile_mid
+        ``None`` for the sets that give ranks only (an EPCI, a hand-picked list).
+    rank
+        1 for the highest value.
+    among, inside
+        Words for the members of the set, and whether the commune is one of them (:class:`SetWords`).
+    """
+
+    comparator: str
+    label: str
+    set_id: str
+    set_label: str
+    n_set: int
+    n_below: int
+    n_equal: int
+    percentile_strict: float | None
+    percentile_mid: float | None
+    rank: int
+    demo: bool
+    among: str
+    inside: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """The place in French words."""
+        told = rank_sentence(
+            self.n_set, self.n_below, self.n_equal, self.among,
+            inside=self.inside, percent=self.percentile_strict is not None,
+        )  # fmt: skip
+        return f"{told} (rang calculé sur des valeurs de démonstration)" if self.demo else told
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        names = ("comparator", "label", "set_id", "set_label", "n_set", "percentile_strict", "percentile_mid", "rank",
+                 "demo", "sentence")  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+
 def comparison(rank: Mapping[str, Any], words: SetWords) -> Comparison | None:
-    """Return the comparison told by one row of ranks, with its French sentence.
+    """Return the comparison told by one row of ranks.
 
     Parameters
     ----------
@@ -47,24 +95,11 @@ def comparison(rank: Mapping[str, Any], words: SetWords) -> Comparison | None:
     """
     if rank["rank"] is None:
         return None
-    sentence = rank_sentence(
-        rank["n_set"], rank["n_below"], rank["n_equal"], words.among,
-        inside=words.inside, percent=rank["percentile_strict"] is not None,
-    )  # fmt: skip
-    if rank["demo"]:
-        sentence += " (rang calculé sur des valeurs de démonstration)"
     return Comparison(
-        comparator=rank["comparator"],
-        label=words.label,
-        set_id=rank["set_id"],
-        set_label=words.set_label,
-        n_set=rank["n_set"],
-        percentile_strict=rank["percentile_strict"],
-        percentile_mid=rank["percentile_mid"],
-        rank=rank["rank"],
-        demo=rank["demo"],
-        sentence=sentence,
-    )
+        rank["comparator"], words.label, rank["set_id"], words.set_label, rank["n_set"], rank["n_below"],
+        rank["n_equal"], rank["percentile_strict"], rank["percentile_mid"], rank["rank"], rank["demo"], words.among,
+        words.inside,
+    )  # fmt: skip
 
 
 def rank_sentence(

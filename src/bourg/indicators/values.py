@@ -9,6 +9,7 @@ from typing import Any
 
 from bourg.geography.levels import LEVEL_LABELS
 from bourg.indicators.engine import USABLE
+from bourg.indicators.rank_words import Comparison
 from bourg.indicators.registry import Declaration, get_indicator
 from bourg.sources.model import Source, load_catalogue
 from bourg.text import format_value
@@ -70,26 +71,6 @@ def value_text(indicator_id: str, value: float | None, status: str, *, unit: boo
     if status not in USABLE or value is None:
         return _STATUS[status][1]
     return format_value(value, declared.unit if unit else "", declared.decimals)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The place of a value in a set of communes.
-
-    ``n_set`` counts the commune itself; ``rank`` is 1 for the highest value; the percentiles are ``None`` for the sets
-    that give ranks only (an EPCI, a hand-picked list).
-    """
-
-    comparator: str
-    label: str
-    set_id: str
-    set_label: str
-    n_set: int
-    percentile_strict: float | None
-    percentile_mid: float | None
-    rank: int
-    demo: bool
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -173,7 +154,8 @@ class ValueSheet:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self)
+        # The sentences of the comparisons are no fields of theirs.
+        return {**asdict(self), "comparisons": tuple(item.to_dict() for item in self.comparisons)}
 
     def to_text(self) -> str:
         """Return the sheet as lines of text, for a terminal."""

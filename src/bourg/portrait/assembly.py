@@ -11,10 +11,10 @@ from bourg.compare.comparators import SIMILAR, SIZE, ComparisonSet, rank_rows
 from bourg.compare.ranking import summary_among
 from bourg.geography.levels import FRANCE_CODE
 from bourg.indicators.parameters import size_classes
-from bourg.indicators.rank_words import SetWords, comparison
+from bourg.indicators.rank_words import Comparison, SetWords, comparison
 from bourg.indicators.theme_labels import THEMES
 from bourg.indicators.units import FRANCE_LABELS
-from bourg.indicators.values import Comparison, Distribution, Elsewhere, ValueSheet, elsewhere_of, value_sheet
+from bourg.indicators.values import Distribution, Elsewhere, ValueSheet, elsewhere_of, value_sheet
 from bourg.portrait.observatory import Observatory
 
 _Shape = dict[tuple[str, str, bool], tuple[int, tuple[float, ...]]]

@@ -7,7 +7,8 @@ from functools import cache, lru_cache
 from bourg.compare.comparators import SIMILAR, SIZE, comparators
 from bourg.indicators.engine import USABLE
 from bourg.indicators.parameters import parameter
-from bourg.indicators.values import Comparison, Distribution, Elsewhere, SourceNote, ValueSheet, declaration_of
+from bourg.indicators.rank_words import Comparison
+from bourg.indicators.values import Distribution, Elsewhere, SourceNote, ValueSheet, declaration_of
 from bourg.portrait.drawings import strip
 from bourg.portrait.markup import sentence, shown
 from bourg.portrait.strips import COMPARATORS, ordinal

@@ -17,7 +17,8 @@ from typing import Protocol
 from bourg.compare.comparators import comparators
 from bourg.indicators.engine import USABLE
 from bourg.indicators.parameters import parameter
-from bourg.indicators.values import Comparison, Distribution, ValueSheet
+from bourg.indicators.rank_words import Comparison
+from bourg.indicators.values import Distribution, ValueSheet
 from bourg.text import count_of, format_number, format_value
 
 # Order of the choices: what resembles the town first, then where it is, then its programme.

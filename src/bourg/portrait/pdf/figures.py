@@ -8,8 +8,9 @@ from typing import Any
 from bourg.compare.comparators import SIMILAR, SIZE
 from bourg.indicators.engine import USABLE
 from bourg.indicators.parameters import parameter
+from bourg.indicators.rank_words import Comparison
 from bourg.indicators.theme_labels import THEMES
-from bourg.indicators.values import Comparison, ValueSheet
+from bourg.indicators.values import ValueSheet
 from bourg.portrait.document import KEY_FIGURES, Portrait
 from bourg.portrait.markup import sentence, typeset
 from bourg.portrait.page_figures import RANK_UP_TO, place_words
