@@ -7,6 +7,7 @@ import gzip
 import http.server
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -257,6 +258,11 @@ def test_processes_make_the_same_files(
 ) -> None:
     monkeypatch.setattr("bourg.site.generate._ALONE", 1)
     monkeypatch.setattr("bourg.site.generate._LEAST_BATCH", 2)
+    # A script that must not run again in the processes: that of a server, of a notebook, of the tests.
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit(3)")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
     generate_site(small_settings, tmp_path / "autre", CODES, address=ADDRESS, workers=2)
     for path in site.rglob("*.html"):
         assert (tmp_path / "autre" / path.relative_to(site)).read_bytes() == path.read_bytes()

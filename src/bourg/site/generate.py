@@ -343,7 +343,9 @@ class _Crew:
             self._workers, mp_context=context, initializer=open_worker, initargs=(self._job,)
         )
         with no_main_script(), _one_thread():
-            self._pool.submit(os.getpid)
+            # One is started for each task that finds no idle one: all of them have to be while the script is hidden.
+            for _ in range(self._workers):
+                self._pool.submit(os.getpid)
 
     def made(self, plan: _Plan) -> Iterator[list[Made]]:
         """Return what is made, batch by batch; the processes work from now on."""
