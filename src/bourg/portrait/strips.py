@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor
-from typing import Protocol
 
 from bourg.compare.comparators import comparators
 from bourg.indicators.engine import USABLE
@@ -63,26 +62,6 @@ STYLE = """
 """
 
 
-class Spread(Protocol):
-    """What a scale is made from."""
-
-    @property
-    def minimum(self) -> float:
-        """The lowest value."""
-
-    @property
-    def p10(self) -> float:
-        """The first decile."""
-
-    @property
-    def p90(self) -> float:
-        """The last decile."""
-
-    @property
-    def maximum(self) -> float:
-        """The highest value."""
-
-
 @dataclass(frozen=True)
 class Line:
     """One line of a strip: its set, and its spread or the reason why there is none."""
@@ -117,7 +96,7 @@ def unbroken(text: str) -> str:
     return _THOUSANDS.sub("\u202f", text)
 
 
-def scale_of(spreads: Sequence[Spread], decimals: int = 6) -> Scale:
+def scale_of(spreads: Sequence[Distribution], decimals: int = 6) -> Scale:
     """Return the scale shared by the lines of a strip.
 
     It runs from the lowest 10th to the highest 90th percentile, and a little further when communes are there: a few
