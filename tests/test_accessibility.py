@@ -169,7 +169,12 @@ SERVER = (
 DASHBOARD = {
     "/": {"label-content-name-mismatch"},
     "/ville?commune=12145": set(),
-    "/comparer?communes=12145,12202": set(),
+    "/comparer": set(),
+    "/comparer?commune=12145&commune=12202": set(),
+    "/comparer?commune=12145&commune=12202&vue=tableau": set(),
+    "/comparer?commune=12145&commune=12202&vue=rangs": set(),
+    "/comparer?commune=12145&commune=12202&vue=graphique": set(),
+    "/comparer?commune=12145&commune=12202&vue=evolution": set(),
     "/acces?commune=12145": set(),
     "/commerces?commune=12145": {"presentation-role-conflict"},
     "/culture?commune=12145": set(),

@@ -61,7 +61,7 @@ SIDE_STYLE = """
 .cotes .bandeaux { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: .9rem; }
 .cotes .bandeau { border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: .5rem;
   padding: .7rem .9rem; }
-.cotes .bandeau h3 { font-size: .95rem; font-weight: 600; margin: 0 0 .2rem; padding: 0; }
+.cotes .bandeau h2 { font-size: .95rem; font-weight: 600; margin: 0 0 .2rem; padding: 0; }
 .cotes .axe { position: relative; margin: .35rem .8rem .1rem; border-bottom: 1px solid; }
 .cotes .axe .pastille { position: absolute; transform: translateX(-50%); }
 .cotes .axe u { position: absolute; bottom: -.3rem; height: .9rem; border-left: 2px dashed; opacity: .75; }
@@ -235,7 +235,7 @@ def bars(row: Row, towns: Mapping[str, str]) -> str:
         )
     notes = " · ".join(f"┊ {escape(label)} : {escape(text)}" for label, text, _ in marks)
     foot = f'<p class="repere">{notes}</p>' if notes else ""
-    return f'<h3 class="titre">{escape(row.label)}{_unit(row)}</h3><div class="barres">{"".join(lines)}</div>{foot}'
+    return f'<h2 class="titre">{escape(row.label)}{_unit(row)}</h2><div class="barres">{"".join(lines)}</div>{foot}'
 
 
 def lanes(places: Sequence[float], *, near: float = _NEAR) -> list[int]:
@@ -268,7 +268,7 @@ def strips(rows: Iterable[Row], towns: Mapping[str, str]) -> str:
 def _strip(row: Row, towns: Mapping[str, str]) -> str:
     known = [(rank, code) for rank, code in enumerate(towns) if row.cells[code].value is not None]
     title = (
-        f"<h3>{escape(row.label)}{f' {DEMO_MARK}' if any(c.demo for c in row.cells.values()) else ''}{_unit(row)}</h3>"
+        f"<h2>{escape(row.label)}{f' {DEMO_MARK}' if any(c.demo for c in row.cells.values()) else ''}{_unit(row)}</h2>"
     )
     absent = [f"{name} : {row.cells[code].text}" for code, name in towns.items() if row.cells[code].value is None]
     tail = f"<p>{escape(' · '.join(absent))}</p>" if absent else ""
